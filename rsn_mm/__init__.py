@@ -1,0 +1,10 @@
+"""RSN (Residual Steps Network) and the multi-stage training of MSPN, as a plugin of MMPose."""
+
+from . import compat
+
+compat.apply()
+
+from . import codecs, datasets, engine, models  # noqa: E402, F401  (registers everything)
+from .version import __version__  # noqa: E402
+
+__all__ = ['__version__']

@@ -1,0 +1,30 @@
+"""The one place that mends the stack the plugin stands on.
+
+The OpenMMLab packages have had no release that follows today's Python, torch and NumPy. Each
+module here mends one symptom, only where that symptom is, and can be applied again without
+effect; an environment with full mmcv, torchvision and an older torch is left as it is.
+``docs/install.md`` lists the symptoms.
+"""
+
+from . import pkg_resources_finder
+from .stack import StackError, check_stack
+
+__all__ = ['StackError', 'apply']
+
+
+def apply() -> None:
+    """Check the installed stack and mend it; safe to call again.
+
+    Raises:
+        StackError: A package is missing, broken, or of a version that does not work here. The
+            message is one sentence with the command that mends it.
+    """
+    pkg_resources_finder.mend()
+    check_stack()
+    # Not before: these import the packages that have just been checked.
+    from . import checkpoint_types, mmcv_extension, torchvision_stand_in, visualizer_circles
+
+    torchvision_stand_in.mend()
+    mmcv_extension.mend()
+    checkpoint_types.mend()
+    visualizer_circles.mend()

@@ -1,0 +1,27 @@
+"""mmengine asks ``pkg_resources`` for installed packages; setuptools has dropped it.
+
+A finder at the end of ``sys.meta_path`` is asked only when nobody else knows ``pkg_resources``,
+so the real one always wins. A bare entry in ``sys.modules`` would not do: mmengine reloads the
+module, and a reload looks for it again.
+"""
+
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+
+STAND_IN = Path(__file__).with_name('pkg_resources_stand_in.py')
+
+
+class PkgResourcesFinder:
+    """Finds the stand-in for ``pkg_resources``, and nothing else."""
+
+    @staticmethod
+    def find_spec(name: str, path=None, target=None) -> ModuleSpec | None:
+        return spec_from_file_location(name, STAND_IN) if name == 'pkg_resources' else None
+
+
+def mend() -> None:
+    """Let ``import pkg_resources`` succeed where setuptools no longer brings it."""
+    if not any(getattr(f, '__name__', '') == PkgResourcesFinder.__name__ for f in sys.meta_path):
+        sys.meta_path.append(PkgResourcesFinder)

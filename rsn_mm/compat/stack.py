@@ -1,0 +1,140 @@
+"""Version gates: a wrong stack is one sentence with its mend, not a traceback deep in mmengine."""
+
+import importlib
+import importlib.metadata
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+MMCV_WITH_OPS_COMMAND = (
+    'MMCV_WITH_OPS=1 FORCE_CUDA=0 pip install --no-deps --no-build-isolation --no-binary mmcv '
+    'mmcv==2.1.0'
+)
+XTCOCOTOOLS_COMMAND = (
+    'pip install --force-reinstall --no-cache-dir --no-deps --no-build-isolation '
+    '--no-binary xtcocotools xtcocotools==1.14.3'
+)
+
+#: packages whose name differs from that of their module
+PACKAGE_OF = {'cv2': 'opencv-python', 'PIL': 'pillow', 'yaml': 'pyyaml'}
+
+
+class StackError(ImportError):
+    """A package of the stack is missing, broken, or of a version that does not work here."""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What is needed of one package.
+
+    Args:
+        module: Name it is imported by.
+        minimum: Lowest version that works.
+        below: Lowest version that works no more; None where no such version is known.
+        command: What installs a version that works.
+        distributions: Names it is installed under, if not that of the module.
+    """
+
+    module: str
+    minimum: str
+    below: str | None
+    command: str
+    distributions: tuple[str, ...] = ()
+
+    def accepts(self, version: str) -> bool:
+        # The base version lets local builds ('2.13.0+cpu') and release candidates through.
+        found = Version(Version(version).base_version)
+        return Version(self.minimum) <= found and (
+            self.below is None or found < Version(self.below)
+        )
+
+    @property
+    def range(self) -> str:
+        return f'>={self.minimum}' + (f',<{self.below}' if self.below else '')
+
+
+# In the order in which they import one another, so that the first complaint is the cause.
+REQUIREMENTS = (
+    Requirement('numpy', '1.24', None, 'pip install "numpy>=1.24"'),
+    Requirement('torch', '2.0', None, 'pip install torch==2.13.0'),
+    Requirement('mmengine', '0.10', '1.0', 'pip install mmengine==0.10.7'),
+    Requirement(
+        'mmcv',
+        '2.0',
+        '2.2',
+        'pip uninstall -y mmcv mmcv-full mmcv-lite; pip install --no-deps mmcv-lite==2.1.0',
+        ('mmcv', 'mmcv-lite', 'mmcv-full'),
+    ),
+    Requirement('mmdet', '3.0', '3.4', 'pip install --no-deps mmdet==3.3.0'),
+    Requirement('mmpose', '1.2', '1.4', 'pip install --no-deps mmpose==1.3.2'),
+)
+
+
+def check_stack() -> None:
+    """Import the packages of the stack and compare their versions with ``REQUIREMENTS``.
+
+    Raises:
+        StackError: The first package that is missing, broken, or of a wrong version.
+    """
+    for requirement in REQUIREMENTS:
+        _check(requirement)
+    _check_xtcocotools()
+
+
+def _check(requirement: Requirement) -> None:
+    name, wanted = requirement.module, f'rsn_mm needs {requirement.module}{requirement.range}'
+    # OpenMMLab packages refuse each other's versions while they are imported: what is installed
+    # is therefore looked up first, and the import is judged afterwards.
+    version = _installed_version(requirement)
+    if version is not None and not requirement.accepts(version):
+        raise StackError(f'{wanted}, found {version}; mend it with: {requirement.command}')
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise StackError(
+                f'{name} cannot be imported, it needs {error.name}, which is not installed; '
+                f'mend it with: pip install {PACKAGE_OF.get(error.name, error.name)}'
+            ) from error
+        raise StackError(
+            f'{wanted}, which is not installed; mend it with: {requirement.command}'
+        ) from error
+    except AssertionError as error:  # a version gate of the package itself
+        raise StackError(
+            f'{name} {version} does not work with what is installed ({_one_line(error)}); '
+            f'mend it with: {requirement.command}'
+        ) from error
+    if not requirement.accepts(module.__version__):
+        raise StackError(
+            f'{wanted}, found {module.__version__} in {module.__file__}; '
+            f'mend it with: {requirement.command}'
+        )
+
+
+def _installed_version(requirement: Requirement) -> str | None:
+    for distribution in requirement.distributions or (requirement.module,):
+        try:
+            return importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _check_xtcocotools() -> None:
+    try:
+        importlib.import_module('xtcocotools._mask')
+    except ModuleNotFoundError as error:
+        raise StackError(
+            f'mmpose needs xtcocotools, which is not installed; mend it with: '
+            f'{XTCOCOTOOLS_COMMAND}'
+        ) from error
+    except (ValueError, ImportError) as error:
+        # Its wheels were built against NumPy 1: "numpy.dtype size changed".
+        raise StackError(
+            f'xtcocotools was built against another NumPy than the one installed '
+            f'({_one_line(error)}); mend it with: {XTCOCOTOOLS_COMMAND}'
+        ) from error
+
+
+def _one_line(error: BaseException) -> str:
+    return ' '.join(str(error).split()).rstrip('.')
