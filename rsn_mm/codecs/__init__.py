@@ -1,0 +1,3 @@
+from .rsn_heatmap import RSNHeatmap
+
+__all__ = ['RSNHeatmap']

@@ -1,0 +1,242 @@
+"""Where keypoints become heatmaps and heatmaps keypoints."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from mmpose.codecs.base import BaseKeypointCodec
+from torch import Tensor
+
+from rsn_mm.registry import KEYPOINT_CODECS
+
+from .gaussian import blur_matrix
+
+#: Heatmaps run from 0 to this.
+HEATMAP_SCALE = 255.0
+#: A joint's score is its heatmap value over the scale plus this.
+SCORE_OFFSET = 0.5
+#: Zero cells around a map while the reference looks for its maxima.
+DECODE_BORDER = 10
+#: The keypoint lies this far from the highest towards the second highest cell, in cells.
+PEAK_SHIFT = 0.25
+
+#: Input pixels per heatmap cell of the networks here.
+NETWORK_STRIDE = 4
+
+#: What :meth:`RSNHeatmap.encode` can hand to the head, as ``targets``.
+TARGETS = ('joints', 'heatmap', 'heatmaps')
+
+
+@KEYPOINT_CODECS.register_module()
+class RSNHeatmap(BaseKeypointCodec):
+    """Gaussian heatmaps of several levels, coarse to fine, as RSN and MSPN are trained with.
+
+    Rules of the reference: a joint is put on the cell it falls into, the map is blurred, and scaled
+    so that its largest value is 255 (near a border this need not be at the joint). Visibility flags
+    are COCO's: 2 visible, 1 occluded but labelled, 0 unlabelled.
+
+    Args:
+        input_size: (W, H) of the network's input in pixels.
+        heatmap_size: (W, H) of the heatmaps in cells; by default a quarter of the input.
+        kernel_sizes: Odd Gaussian kernels of the levels, coarse to fine.
+        blur_kernel_size: Odd kernel that smooths a map before decoding: 5 for COCO, 9 for MPII.
+        targets: What :meth:`encode` produces. ``'joints'``: positions and flags, the head draws the
+            heatmaps on its device. For MMPose's heads: ``'heatmap'``, the finest level alone, or
+            ``'heatmaps'``, all levels.
+
+    Raises:
+        ValueError: If a size, a kernel or ``targets`` is not as described, or the stride from input
+            to heatmap is not the same in x and y.
+    """
+
+    def __init__(self, input_size: Sequence[int], heatmap_size: Sequence[int] | None = None,
+                 kernel_sizes: Sequence[int] = (15, 11, 9, 7, 5), blur_kernel_size: int = 5,
+                 targets: str = 'joints') -> None:
+        _check_size('input_size', input_size)
+        if heatmap_size is None:
+            heatmap_size = [n // NETWORK_STRIDE for n in input_size]
+        _check_size('heatmap_size', heatmap_size)
+        if not kernel_sizes:
+            raise ValueError('RSNHeatmap: kernel_sizes is empty, expected one kernel per level')
+        for size in (*kernel_sizes, blur_kernel_size):
+            if not isinstance(size, int) or size < 1 or size % 2 == 0:
+                raise ValueError(f'RSNHeatmap: kernel size {size}, expected an odd number')
+        if targets not in TARGETS:
+            raise ValueError(f'RSNHeatmap: targets={targets!r}, expected one of {TARGETS}')
+        stride_wh = [n / m for n, m in zip(input_size, heatmap_size)]
+        if stride_wh[0] != stride_wh[1]:
+            raise ValueError(
+                f'RSNHeatmap: input_size={tuple(input_size)} over heatmap_size='
+                f'{tuple(heatmap_size)} gives strides {stride_wh[0]:g} in x and {stride_wh[1]:g} '
+                'in y, expected the same (input_size / 4 for these networks)')
+        self.input_size = tuple(input_size)
+        self.heatmap_size = tuple(heatmap_size)
+        self.kernel_sizes = tuple(kernel_sizes)
+        self.blur_kernel_size = blur_kernel_size
+        self.targets = targets
+        self.stride = stride_wh[0]
+        self._constants: dict[tuple, Tensor] = {}
+
+    @property
+    def num_levels(self) -> int:
+        """Number of heatmap levels."""
+        return len(self.kernel_sizes)
+
+    # MMPose reads these tables to know what of the encoded sample goes to the head.
+    @property
+    def label_mapping_table(self) -> dict[str, str]:
+        keys = ('keypoint_cells', 'keypoint_visibility') if self.targets == 'joints' else (
+            'keypoint_weights', )
+        return {key: key for key in keys}
+
+    @property
+    def field_mapping_table(self) -> dict[str, str]:
+        return {} if self.targets == 'joints' else dict(heatmaps='heatmaps')
+
+    # ---------------------------------------------------------------------------------- encoding
+
+    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
+        """Turn the joints of a sample into what the head needs for its targets.
+
+        Args:
+            keypoints: (N, K, 2) x, y in input pixels.
+            keypoints_visible: (N, K) flags 2, 1, 0; all 2 if not given.
+
+        Returns:
+            With ``targets='joints'``: ``keypoint_cells`` (N, K, 2) x, y in heatmap cells and
+            ``keypoint_visibility`` (N, K), 0 outside the input. With ``'heatmap'``: ``heatmaps``
+            (K, H, W) and ``keypoint_weights`` (N, K), 1 where labelled; with ``'heatmaps'`` lists
+            of both over the levels. The last two take one instance, N = 1.
+        """
+        if keypoints_visible is None:
+            keypoints_visible = np.full(keypoints.shape[:2], 2)
+        cells, visibility = self._to_cells(
+            torch.as_tensor(keypoints), torch.as_tensor(keypoints_visible))
+        if self.targets == 'joints':
+            return dict(keypoint_cells=cells.numpy(), keypoint_visibility=visibility.numpy())
+        if len(keypoints) != 1:
+            raise ValueError(f'RSNHeatmap: {len(keypoints)} instances in one sample, expected 1 '
+                             f'with targets={self.targets!r}')
+        heatmaps = self.render_cells(cells, visibility)[0].numpy()
+        weights = (visibility > 0).float().numpy()
+        if self.targets == 'heatmap':
+            return dict(heatmaps=heatmaps[-1], keypoint_weights=weights)
+        return dict(heatmaps=list(heatmaps), keypoint_weights=[weights] * self.num_levels)
+
+    def render(self, keypoints: Tensor | np.ndarray,
+               visibility: Tensor | np.ndarray) -> Tensor | np.ndarray:
+        """Draw the target heatmaps of a batch.
+
+        Args:
+            keypoints: (B, K, 2) x, y in input pixels.
+            visibility: (B, K) flags 2, 1, 0. Maps of 0 and of joints outside the input stay empty.
+
+        Returns:
+            (B, L, K, H, W) float32 in 0..255, levels coarse to fine, on the device of the input;
+            NumPy if the input is NumPy.
+        """
+        if isinstance(keypoints, np.ndarray):
+            return self.render(torch.from_numpy(keypoints), torch.as_tensor(visibility)).numpy()
+        return self.render_cells(*self._to_cells(keypoints, visibility))
+
+    def render_cells(self, cells: Tensor, visibility: Tensor) -> Tensor:
+        """As :meth:`render`, from positions (B, K, 2) in heatmap cells inside the map."""
+        shown = visibility > 0
+        # Truncation, as in the reference. Where nothing is shown any cell will do.
+        index = torch.where(shown[..., None], cells, 0).long()
+        rows = self._constant('rows', cells.device)[index[..., 0]]  # (B, K, L, W)
+        columns = self._constant('columns', cells.device)[index[..., 1]]  # (B, K, L, H)
+        rows = rows * shown[..., None, None]
+        return columns.transpose(1, 2)[..., :, None] * rows.transpose(1, 2)[..., None, :]
+
+    def _to_cells(self, keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
+        size_wh = keypoints.new_tensor(self.input_size)
+        inside = ((keypoints >= 0) & (keypoints < size_wh)).all(-1)
+        return ((keypoints / self.stride).float(),
+                torch.where(inside, visibility.float(), 0))
+
+    # ---------------------------------------------------------------------------------- decoding
+
+    def decode(self, encoded: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Keypoints of one instance from its heatmaps (K, H, W).
+
+        Returns:
+            (1, K, 2) x, y in input pixels and (1, K) scores.
+        """
+        keypoints, scores = self.locate(torch.as_tensor(encoded)[None])
+        return keypoints.numpy(force=True), scores.numpy(force=True)
+
+    def batch_decode(self, batch_encoded: Tensor) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Keypoints of a batch of heatmaps (B, K, H, W): lists of (1, K, 2) and of (1, K)."""
+        keypoints, scores = self.locate(batch_encoded)
+        return (list(keypoints.numpy(force=True)[:, None]), list(scores.numpy(force=True)[:, None]))
+
+    def locate(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """Keypoints and scores on the device of the heatmaps.
+
+        Each map gets a border of zeros and is blurred; the keypoint is a quarter cell from the
+        highest cell towards the second highest, clamped to the map, in the middle of its cell. Its
+        score is read from the map itself, not blurred, at the nearest cell.
+
+        Args:
+            heatmaps: (B, K, H, W) in 0..255.
+
+        Returns:
+            (B, K, 2) x, y in input pixels and (B, K) scores, float32.
+        """
+        width, height = self.heatmap_size
+        if heatmaps.shape[-2:] != (height, width):
+            raise ValueError(f'RSNHeatmap: heatmaps of (H, W) = {tuple(heatmaps.shape[-2:])}, '
+                             f'expected {(height, width)}')
+        heatmaps = heatmaps.float()
+        with torch.autocast(heatmaps.device.type, enabled=False):
+            blurred = (self._constant('blur_y', heatmaps.device) @ heatmaps
+                       @ self._constant('blur_x', heatmaps.device).mT).flatten(2)
+        padded_width = width + 2 * DECODE_BORDER
+
+        first = blurred.argmax(-1, keepdim=True)
+        second = blurred.scatter_(-1, first, 0).argmax(-1, keepdim=True)
+
+        def position(index: Tensor) -> Tensor:
+            xy = torch.cat((index % padded_width, index // padded_width), dim=-1)
+            return (xy - DECODE_BORDER).float()
+
+        towards = position(second) - position(first)
+        distance = towards.norm(dim=-1, keepdim=True).clamp_min(1)  # 0 only for the cell itself
+        cells = position(first) + PEAK_SHIFT * towards / distance
+        cells = cells.clamp_min(0).minimum(cells.new_tensor([width - 1, height - 1]))
+
+        nearest = cells.round().long()
+        scores = heatmaps.flatten(2).gather(-1, nearest[..., 1:] * width + nearest[..., :1])
+        return (cells + 0.5) * self.stride, scores[..., 0] / HEATMAP_SCALE + SCORE_OFFSET
+
+    # --------------------------------------------------------------------------------- constants
+
+    def _constant(self, name: str, device: torch.device) -> Tensor:
+        key = (name, device)
+        if key not in self._constants:
+            self._constants[key] = torch.as_tensor(
+                self._tables[name], dtype=torch.float32, device=device)
+        return self._constants[key]
+
+    @cached_property
+    def _tables(self) -> dict[str, np.ndarray]:
+        width, height = self.heatmap_size
+
+        def profiles(length: int) -> np.ndarray:
+            """(length, L, length): for a joint in a cell, every level's line of largest value 1."""
+            lines = np.stack([blur_matrix(length, k).T for k in self.kernel_sizes], axis=1)
+            return lines / lines.max(axis=-1, keepdims=True)
+
+        return dict(
+            rows=profiles(width),
+            columns=profiles(height) * HEATMAP_SCALE,
+            blur_x=blur_matrix(width, self.blur_kernel_size, DECODE_BORDER),
+            blur_y=blur_matrix(height, self.blur_kernel_size, DECODE_BORDER))
+
+
+def _check_size(name: str, size_wh: object) -> None:
+    if not (isinstance(size_wh, Sequence) and len(size_wh) == 2
+            and all(isinstance(n, int) and n > 0 for n in size_wh)):
+        raise ValueError(f'RSNHeatmap: {name}={size_wh}, expected (width, height)')
