@@ -1,0 +1,3 @@
+from .rsn import RSN
+
+__all__ = ['RSN']

@@ -1,0 +1,4 @@
+from .multi_stage_rsn_head import MultiStageRSNHead
+from .pose_refine_machine import PoseRefineMachine
+
+__all__ = ['MultiStageRSNHead', 'PoseRefineMachine']

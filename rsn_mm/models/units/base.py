@@ -1,0 +1,48 @@
+"""What all residual units have in common."""
+
+from torch import Tensor, nn
+
+from ..layers import CheckpointedModule, conv_norm
+
+
+class ResidualUnit(CheckpointedModule):
+    """``ReLU(residual(x) + shortcut(x))``, the shortcut projected where shapes differ.
+
+    Subclasses build their layers and define :meth:`residual`. The class attributes say which of the
+    backbone's options mean something to the unit; an option that means nothing is refused there.
+
+    Args:
+        in_channels: Channels of the input.
+        planes: Base channels of the level (64, 128, 256, 512).
+        expansion: The output has ``planes * expansion`` channels.
+        stride: Of the unit, 1 or 2.
+        norm_cfg: Normalisation of every layer.
+        with_cp: Recompute the unit in backward to save memory.
+
+    Shapes: ``(B, in_channels, H, W)`` to ``(B, planes * expansion, H / stride, W / stride)``.
+    """
+
+    #: Options of the backbone, besides the ones above, that the unit takes.
+    options: frozenset[str] = frozenset()
+
+    def __init__(self, in_channels: int, planes: int, *, expansion: int, stride: int = 1,
+                 norm_cfg: dict, with_cp: bool = False) -> None:
+        super().__init__(with_cp)
+        self.out_channels = planes * expansion
+        self.shortcut = nn.Identity()
+        if stride != 1 or in_channels != self.out_channels:
+            self.shortcut = conv_norm(
+                in_channels, self.out_channels, stride=stride, norm_cfg=norm_cfg, relu=False)
+        self.relu = nn.ReLU(inplace=True)
+
+    @staticmethod
+    def default_expansion(depth: int, variant: str) -> int:
+        """Output channels over base channels, in a network of this depth."""
+        raise NotImplementedError
+
+    def residual(self, x: Tensor) -> Tensor:
+        """The residual branch, without the last ReLU."""
+        raise NotImplementedError
+
+    def compute(self, x: Tensor) -> Tensor:
+        return self.relu(self.residual(x) + self.shortcut(x))

@@ -1,0 +1,59 @@
+"""Residual Steps Block, the unit of RSN (paper, section 3.1 and Fig. 2c)."""
+
+import torch
+from torch import Tensor, nn
+
+from ..layers import conv_norm
+from .base import ResidualUnit
+
+#: Base channels for which ``branch_width`` is given.
+REFERENCE_PLANES = 64
+
+
+class ResidualStepsBlock(ResidualUnit):
+    """Branches of one, two, three, ... 3x3 convolutions, joined by sums.
+
+    A 1x1 convolution (with the unit's stride) makes ``num_branches`` splits of ``b`` channels.
+    Branch ``i`` (from 1) has ``i`` 3x3 convolutions; its ``j``-th one sees the output before it in
+    the branch (at first the split) plus, while ``j < i``, the ``j``-th output of branch ``i - 1``.
+    The last outputs of all branches are concatenated and fused by a 1x1 convolution.
+
+    Args:
+        num_branches: 2 or more; the paper's network has 4.
+        branch_width: Channels of a branch where the base is 64: ``b = base * branch_width // 64``.
+        variant: What the base is: ``'paper'``, the level's planes; ``'released'``, the unit's input
+            channels, as in the released code.
+    """
+
+    options = frozenset({'num_branches', 'branch_width', 'variant'})
+
+    def __init__(self, in_channels: int, planes: int, *, expansion: int, stride: int = 1,
+                 norm_cfg: dict, with_cp: bool = False, num_branches: int = 4,
+                 branch_width: int = 26, variant: str = 'paper') -> None:
+        super().__init__(in_channels, planes, expansion=expansion, stride=stride,
+                         norm_cfg=norm_cfg, with_cp=with_cp)
+        base = planes if variant == 'paper' else in_channels
+        width = base * branch_width // REFERENCE_PLANES
+        self.split = conv_norm(in_channels, num_branches * width, stride=stride, norm_cfg=norm_cfg)
+        self.branches = nn.ModuleList(
+            nn.ModuleList(conv_norm(width, width, 3, norm_cfg=norm_cfg) for _ in range(i + 1))
+            for i in range(num_branches))
+        self.fuse = conv_norm(
+            num_branches * width, self.out_channels, norm_cfg=norm_cfg, relu=False)
+
+    @staticmethod
+    def default_expansion(depth: int, variant: str) -> int:
+        return 4 if variant == 'paper' and depth >= 50 else 1
+
+    def residual(self, x: Tensor) -> Tensor:
+        splits = self.split(x).chunk(len(self.branches), dim=1)
+        above: list[Tensor] = []  # outputs of the branch before this one
+        last = []
+        for split, branch in zip(splits, self.branches):
+            y, outputs = split, []
+            for j, step in enumerate(branch):
+                y = step(y + above[j] if j < len(above) else y)
+                outputs.append(y)
+            above = outputs
+            last.append(y)
+        return self.fuse(torch.cat(last, dim=1))
