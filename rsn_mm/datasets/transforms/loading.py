@@ -1,0 +1,53 @@
+"""Reading images, and refusing those that are cut off."""
+
+import mmcv
+import mmengine.fileio as fileio
+import mmpose.datasets.transforms as mmpose_transforms
+import numpy as np
+
+from rsn_mm.registry import TRANSFORMS
+
+JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
+PNG_START, PNG_END = b'\x89PNG', b'IEND'
+
+
+def is_truncated(data: bytes) -> bool:
+    """Whether the bytes of a JPEG or PNG file stop before the format's end mark.
+
+    OpenCV decodes such a file without complaint and fills the missing part with grey. The end mark
+    is looked for behind the last scan, since a thumbnail in the header has one of its own, and
+    bytes behind the end mark are allowed.
+    """
+    if data.startswith(JPEG_START):
+        return data.rfind(JPEG_END) < data.rfind(JPEG_SCAN)
+    if data.startswith(PNG_START):
+        return PNG_END not in data[-64:]
+    return False
+
+
+@TRANSFORMS.register_module()
+class LoadImage(mmpose_transforms.LoadImage):
+    """MMPose's ``LoadImage``, which also refuses truncated and unreadable files.
+
+    Arguments, required and added keys are those of MMPose's.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is cut off or is no image.
+    """
+
+    def transform(self, results: dict) -> dict:
+        if 'img' in results:
+            return super().transform(results)
+        path = results['img_path']
+        data = fileio.get(path, backend_args=self.backend_args)
+        if is_truncated(data):
+            raise ValueError(f'{path}: truncated image of {len(data)} bytes; fetch the file again')
+        img = mmcv.imfrombytes(data, flag=self.color_type, backend=self.imdecode_backend)
+        if img is None:
+            raise ValueError(f'{path}: {len(data)} bytes that are not an image')
+        if self.to_float32:
+            img = img.astype(np.float32)
+        results['img'] = img
+        results['img_shape'] = results['ori_shape'] = img.shape[:2]
+        return results

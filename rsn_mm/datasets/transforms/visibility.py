@@ -1,0 +1,54 @@
+"""Visibility flags as annotated."""
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from rsn_mm.datasets.checks import check_keypoints
+from rsn_mm.registry import TRANSFORMS
+
+FLAGS = ('coco', 'binary')
+
+
+@TRANSFORMS.register_module()
+class LoadVisibility(BaseTransform):
+    """Visibility flags 2 visible, 1 occluded but labelled, 0 unlabelled, kept apart.
+
+    MMPose's data sets clip flags to 0 and 1 on loading; the loss treats occluded joints otherwise
+    than visible ones, so the flags are taken from the raw annotation. To stand before any transform
+    that reorders joints, and before the loader's image so that bad annotations fail early.
+
+    Required keys: ``keypoints`` (N, K, 2), ``keypoints_visible`` (N, K), and for ``'coco'``
+    ``raw_ann_info``. Modified: ``keypoints_visible`` (N, K) float32.
+
+    Args:
+        flags: ``'coco'``: the annotation has flags 2, 1, 0 behind each joint. ``'binary'``: it has
+            0 and 1 (MPII), which count as 0 and 2.
+
+    Raises:
+        ValueError: If joints are missing, not finite, or have other flags.
+    """
+
+    def __init__(self, flags: str = 'coco') -> None:
+        if flags not in FLAGS:
+            raise ValueError(f'LoadVisibility: flags={flags!r}, expected one of {FLAGS}')
+        self.flags = flags
+
+    def transform(self, results: dict) -> dict:
+        check_keypoints(results)
+        shape = results['keypoints'].shape[:2]
+        if self.flags == 'binary':
+            flags = 2 * (np.asarray(results['keypoints_visible']) > 0)
+        elif 'raw_ann_info' not in results:
+            raise ValueError(f"LoadVisibility: the sample of {results.get('img_path')} has no "
+                             "raw_ann_info; use flags='binary' for data sets without COCO's flags")
+        else:
+            annotations = results['raw_ann_info']
+            if isinstance(annotations, dict):
+                annotations = [annotations]
+            flags = np.array([a['keypoints'][2::3] for a in annotations])
+            if flags.shape != shape or not np.isin(flags, (0, 1, 2)).all():
+                raise ValueError(
+                    f"{results.get('img_path')}, annotation {annotations[0].get('id')}: visibility "
+                    f'flags {flags.tolist()}, expected {shape[1]} of 0, 1, 2')
+        results['keypoints_visible'] = flags.astype(np.float32).reshape(shape)
+        return results
