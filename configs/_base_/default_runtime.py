@@ -1,0 +1,32 @@
+# What every config shares. Sections below: often changed, sometimes, never.
+
+# -- often changed -----------------------------------------------------------------------------
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    visualization=dict(type='PoseVisualizationHook', enable=False))
+load_from = None
+resume = False
+
+# -- sometimes changed -------------------------------------------------------------------------
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(type='PoseLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True, num_digits=6)
+log_level = 'INFO'
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'))
+
+# -- never changed -----------------------------------------------------------------------------
+custom_imports = dict(imports=['rsn_mm'])
+default_scope = 'mmpose'
+custom_hooks = [
+    dict(type='SyncBuffersHook'),  # running statistics of all processes agree before evaluation
+]
+train_cfg = dict(by_epoch=True)
+val_cfg = dict()
+test_cfg = dict()
