@@ -3,7 +3,7 @@ _base_ = ['../_base_/default_runtime.py', '../_base_/rsn_model.py']
 
 codec = dict(type='rsn_mm.RSNHeatmap', input_size=(96, 128))
 model = dict(
-    backbone=dict(depth=18),
+    backbone=dict(depth=18, zero_init_residual=True, channels_last=True),
     head=dict(out_channels=14, decoder=codec))
 
 data_root = 'data/lsp/'
@@ -25,7 +25,7 @@ val_pipeline = [
 ]
 dataset = dict(type='AicDataset', data_root=data_root, data_prefix=dict(img='images/'))
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=8,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
@@ -46,12 +46,12 @@ test_evaluator = val_evaluator
 max_epochs = 16
 train_cfg = dict(max_epochs=max_epochs, val_interval=4)
 optim_wrapper = dict(
-    optimizer=dict(type='Adam', lr=1e-3, weight_decay=1e-5),
-    paramwise_cfg=dict(custom_keys={'heatmap.bn': dict(lr_mult=50)}))
+    optimizer=dict(type='Adam', lr=3e-3, weight_decay=1e-5),
+    paramwise_cfg=dict(custom_keys={'heatmap.bn': dict(lr_mult=20)}))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=100, by_epoch=False),
     dict(type='PolyLR', power=1, eta_min=0, begin=0, end=max_epochs, by_epoch=True,
          convert_to_iter_based=True),
 ]
-auto_scale_lr = dict(base_batch_size=16)
-default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))
+auto_scale_lr = dict(base_batch_size=8)
+default_hooks = dict(checkpoint=dict(save_best='PCK', rule='greater'))

@@ -1,0 +1,4 @@
+from . import transforms
+from .synthetic import SyntheticCocoDataset
+
+__all__ = ['SyntheticCocoDataset', 'transforms']

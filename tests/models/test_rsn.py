@@ -285,6 +285,15 @@ def test_init_is_kaiming_over_the_fan_out():
         assert (norm.weight == 1).all() and (norm.bias == 0).all()
 
 
+@pytest.mark.parametrize('unit', sorted(UNITS))
+def test_zero_init_makes_units_identities(unit):
+    model = RSN(**TINY, unit=unit, zero_init_residual=True)
+    model.init_weights()
+    last = model.stages[0].encoder.levels[-1][0]
+    x = torch.randn(1, last.shortcut.conv.in_channels, 4, 4)
+    torch.testing.assert_close(last(x), last.shortcut(x).relu())
+
+
 @pytest.mark.parametrize('arguments, message', [
     (dict(depth=34), r'depth=34, expected one of \[18, 50, 101\]'),
     (dict(unit='resnext'), "unit='resnext', expected one of"),

@@ -17,7 +17,7 @@ from rsn_mm.registry import MODELS
 from ..decoder import Decoder
 from ..encoder import BASE_PLANES, Encoder
 from ..layers import BN, KAIMING_INIT, conv_norm, norm_layers
-from ..units import UNITS
+from ..units import UNITS, ResidualUnit
 
 #: Units per level, fine to coarse, as in the ResNet of the same depth.
 NUM_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -74,6 +74,8 @@ class RSN(BaseModule):
         frozen_stages: -1: nothing; 0: the stem; ``i``: the stem and the first ``i`` stages are in
             eval mode and get no gradient.
         norm_eval: Keep all batch norms in eval mode in training.
+        zero_init_residual: Start every residual unit as the identity (its last norm at 0), which
+            trains faster; the reference does not.
         channels_last: Compute in that memory format, in which convolutions are faster on most
             processors and under AMP on GPUs; the result is the same up to rounding.
         init_cfg: Initialisation; by default the reference's.
@@ -92,7 +94,8 @@ class RSN(BaseModule):
                  unit_channels: int = 256, out_mode: str = 'stages', with_cp: bool = False,
                  norm_cfg: dict = BN, num_blocks: Sequence[int] | None = None,
                  expansion: int | None = None, branch_width: int | None = None,
-                 frozen_stages: int = -1, norm_eval: bool = False, channels_last: bool = False,
+                 frozen_stages: int = -1, norm_eval: bool = False,
+                 zero_init_residual: bool = False, channels_last: bool = False,
                  init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg=list(KAIMING_INIT) if init_cfg is None else init_cfg)
         _check_choice('depth', depth, NUM_BLOCKS)
@@ -119,6 +122,7 @@ class RSN(BaseModule):
         self.out_mode = out_mode
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
+        self.zero_init_residual = zero_init_residual
         self.memory_format = (
             torch.channels_last if channels_last else torch.preserve_format)
         make_unit = partial(unit_class, norm_cfg=norm_cfg, with_cp=with_cp, **options)
@@ -148,6 +152,15 @@ class RSN(BaseModule):
             decoded, x, skips = stage.decoder(features)
             outputs.append(decoded)
         return outputs
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        # Weights that were loaded (init_cfg of type Pretrained) are not to be reset.
+        pretrained = isinstance(self.init_cfg, dict) and self.init_cfg.get('type') == 'Pretrained'
+        if self.zero_init_residual and not pretrained:
+            for module in self.modules():
+                if isinstance(module, ResidualUnit):
+                    nn.init.zeros_(module.last_norm.weight)
 
     def train(self, mode: bool = True) -> 'RSN':
         super().train(mode)

@@ -40,6 +40,11 @@ class ResidualUnit(CheckpointedModule):
         """Output channels over base channels, in a network of this depth."""
         raise NotImplementedError
 
+    @property
+    def last_norm(self) -> nn.Module:
+        """The norm that ends the residual branch."""
+        raise NotImplementedError
+
     def residual(self, x: Tensor) -> Tensor:
         """The residual branch, without the last ReLU."""
         raise NotImplementedError

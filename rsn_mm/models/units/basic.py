@@ -21,5 +21,9 @@ class BasicUnit(ResidualUnit):
     def default_expansion(depth: int, variant: str) -> int:
         return 1
 
+    @property
+    def last_norm(self) -> nn.Module:
+        return self.convs[-1].norm
+
     def residual(self, x: Tensor) -> Tensor:
         return self.convs(x)

@@ -22,5 +22,9 @@ class Bottleneck(ResidualUnit):
     def default_expansion(depth: int, variant: str) -> int:
         return 4
 
+    @property
+    def last_norm(self) -> nn.Module:
+        return self.convs[-1].norm
+
     def residual(self, x: Tensor) -> Tensor:
         return self.convs(x)

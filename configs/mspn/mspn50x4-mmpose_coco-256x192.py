@@ -1,0 +1,4 @@
+# 4xMSPN-50 for weights of MMPose's model zoo.
+_base_ = ['./mspn50-mmpose_coco-256x192.py']
+
+model = dict(backbone=dict(num_stages=4), head=dict(num_stages=4))

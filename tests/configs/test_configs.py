@@ -1,0 +1,93 @@
+"""Every config is complete: it builds, it fits itself, it is listed."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+
+import rsn_mm  # noqa: F401
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').glob('*/*.py')
+                 if path.parent.name != '_base_')
+NETWORKS = [path for path in CONFIGS if path.parent.name != 'mixing']
+#: Longest delta over its bases, in lines; configs that are a data set of their own are longer.
+MAX_LINES = 15
+OWN_DATA = {'rsn18_lsp-128x96', 'rsn18_synthetic-128x96'}
+
+
+def load(path: Path) -> Config:
+    init_default_scope('mmpose')
+    return Config.fromfile(ROOT / path)
+
+
+@pytest.mark.parametrize('path', NETWORKS, ids=lambda path: path.stem)
+def test_builds_and_runs(path):
+    cfg = load(path)
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    width, height = model.head.decoder.input_size
+    with torch.device('meta'):
+        stages = model.head(model.backbone(torch.zeros(2, 3, height, width)))
+    joints = cfg.model.head.out_channels
+    assert len(stages) == cfg.model.backbone.num_stages
+    assert all(h.shape == (2, joints, height // 4, width // 4) for units in stages for h in units)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        Compose(loader.dataset.pipeline)
+
+
+@pytest.mark.parametrize('path', NETWORKS, ids=lambda path: path.stem)
+def test_one_input_size_and_one_codec(path):
+    cfg = load(path)
+    height, width = map(int, path.stem.rsplit('-', 1)[1].split('x'))
+    sizes = {tuple(step.input_size) for loader in (cfg.train_dataloader, cfg.test_dataloader)
+             for step in loader.dataset.pipeline if step.type == 'TopdownAffine'}
+    assert sizes == {(width, height)} == {tuple(cfg.model.head.decoder.input_size)}
+    encoders = [step.encoder for step in cfg.train_dataloader.dataset.pipeline
+                if step.type == 'GenerateTarget']
+    assert encoders == [cfg.model.head.decoder]
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_deltas_are_short(path):
+    lines = [line for line in (ROOT / path).read_text().splitlines() if line.strip()]
+    assert lines[0].startswith('#')  # what it is
+    assert path.stem in OWN_DATA or len(lines) <= MAX_LINES
+
+
+def test_the_recipe_is_the_released_one():
+    """Numbers of the released code, where the configs could lose them."""
+    for stem, iterations, persons in (('rsn18_coco-256x192', 96_000, 149_813),
+                                      ('rsn18_mpii-256x256', 28_800, 22_246)):
+        cfg = load(Path('configs/rsn') / f'{stem}.py')
+        assert cfg.train_cfg.max_epochs == pytest.approx(iterations * 256 / persons, rel=0.002)
+        decay = cfg.param_scheduler[-1]
+        assert decay.begin * persons / 256 == pytest.approx(2400, rel=0.03)
+        assert decay.end == cfg.train_cfg.max_epochs
+        optimizer = cfg.optim_wrapper.optimizer
+        assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('Adam', 4e-3, 1e-5)
+        assert cfg.optim_wrapper.dtype == 'bfloat16'
+        assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size
+    coco, mpii = (load(Path('configs/rsn') / f'rsn18_{name}.py').model.head.decoder
+                  for name in ('coco-256x192', 'mpii-256x256'))
+    assert (coco.blur_kernel_size, mpii.blur_kernel_size) == (5, 9)
+
+
+def test_metafiles_list_every_network_once():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
+    listed = []
+    for name in index:
+        metafile = yaml.safe_load((ROOT / name).read_text())
+        collections = {collection['Name'] for collection in metafile['Collections']}
+        for model in metafile['Models']:
+            assert model['In Collection'] in collections
+            assert Path(model['Config']).stem == model['Name']
+            listed.append(model['Config'])
+            for result in model.get('Results', []):
+                assert result['Source']  # whose figure it is
+    assert sorted(listed) == sorted(map(str, NETWORKS))
