@@ -4,7 +4,7 @@ from . import compat
 
 compat.apply()
 
-from . import codecs, datasets, engine, models  # noqa: E402, F401  (registers everything)
+from . import apis, checkpoints, codecs, datasets, engine, models  # noqa: E402, F401  (registers)
 from .version import __version__  # noqa: E402
 
 __all__ = ['__version__']

@@ -1,4 +1,4 @@
-"""Our parts in configs of MMPose and mmdet, and theirs in ours: a training step and a prediction."""
+"""Our parts in configs of MMPose and mmdet and theirs in ours: a training step, a prediction."""
 
 from pathlib import Path
 

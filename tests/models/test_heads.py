@@ -151,7 +151,7 @@ def test_labels_that_do_not_fit():
         head().loss(features(), samples(codec=dict(CODEC, targets='heatmap')))
 
 
-# ------------------------------------------------------------------------------------------ accuracy
+# --------------------------------------------------------------------------------------- accuracy
 
 def test_accuracy_is_what_mmpose_logs():
     rng = np.random.default_rng(0)
@@ -167,7 +167,7 @@ def test_accuracy_is_what_mmpose_logs():
     assert pck_accuracy(*map(torch.from_numpy, (output, target, mask & False))).item() == 0
 
 
-# ----------------------------------------------------------------------------------------------- PRM
+# -------------------------------------------------------------------------------------------- PRM
 
 #: Layers of the released class, in our order.
 RELEASED_PRM = {

@@ -7,6 +7,8 @@ from mmpose.models.backbones import MSPN as MmposeMSPN
 from mmpose.models.backbones import RSN as MmposeRSN
 from torch import nn
 
+from rsn_mm.checkpoints import mmpose
+from rsn_mm.checkpoints.layout import Layout
 from rsn_mm.models import RSN
 from rsn_mm.models.layers import norm_layers
 from rsn_mm.models.units import UNITS
@@ -90,42 +92,12 @@ def test_largest_receptive_fields_measured_by_gradients():
 
 # ---------------------------------------------------------------------- equality with MMPose's own
 
-def copy_weights(theirs: nn.Module, ours: nn.Module, bottleneck: bool) -> None:
-    state = {key: theirs.state_dict()[mmpose_name(key, bottleneck)] for key in ours.state_dict()}
+def copy_weights(theirs: nn.Module, ours: nn.Module, layout: Layout) -> None:
+    names = {key: layout.theirs(f'backbone.{key}').removeprefix('backbone.')
+             for key in ours.state_dict()}
+    state = {key: theirs.state_dict()[name] for key, name in names.items()}
     assert len(state) == len(theirs.state_dict())
     ours.load_state_dict(state)
-
-
-def mmpose_name(key: str, bottleneck: bool) -> str:
-    """Where MMPose keeps a tensor of ours."""
-    parts = key.split('.')
-    network = 'multi_stage_mspn' if bottleneck else 'multi_stage_rsn'
-    if parts[0] == 'stem':
-        return '.'.join(['top', 'top', '0', *parts[2:]])
-    prefix = [network, parts[1]]
-    if parts[2] == 'encoder':
-        level, block, layer, *rest = parts[4:]
-        prefix += ['downsample', f'layer{int(level) + 1}', block]
-        if layer == 'shortcut':
-            return '.'.join([*prefix, 'downsample', *rest])
-        if bottleneck:
-            index, kind, *rest = rest
-            return '.'.join([*prefix, f'{kind}{int(index) + 1}', *rest])
-        if layer == 'branches':
-            i, j, *rest = rest
-            return '.'.join([*prefix, f'conv_bn_relu2_{int(i) + 1}_{int(j) + 1}', *rest])
-        return '.'.join([*prefix, dict(split='conv_bn_relu1', fuse='conv_bn3')[layer], *rest])
-    prefix.append('upsample')
-    if parts[3] == 'units':
-        unit, layer, *rest = parts[4:]
-        return '.'.join([*prefix, f'up{int(unit) + 1}',
-                         dict(lateral='in_skip', up='up_conv')[layer], *rest])
-    layer, *rest = parts[4:]
-    if layer == 'cross':
-        return '.'.join([*prefix, 'up4', 'cross_conv', *rest])
-    unit = 4 - int(rest[0])
-    skip = dict(encoder_skips='out_skip1', decoder_skips='out_skip2')[layer]
-    return '.'.join([*prefix, f'up{unit}', skip, *rest[1:]])
 
 
 @pytest.mark.parametrize('theirs, ours', [
@@ -138,7 +110,7 @@ def test_equals_the_backbone_of_mmpose(theirs, ours):
     ours = RSN(**ours).eval()
     randomise(theirs).eval()
     with torch.no_grad():
-        copy_weights(theirs, ours, bottleneck=isinstance(theirs, MmposeMSPN))
+        copy_weights(theirs, ours, mmpose.MSPN if isinstance(theirs, MmposeMSPN) else mmpose.RSN)
         expected, found = theirs(image()), ours(image())
     for expected_units, found_units in zip(expected, found, strict=True):
         for a, b in zip(expected_units, found_units, strict=True):
