@@ -1,5 +1,7 @@
 # MMPose's HRNet and HeatmapHead, trained and decoded with the finest heatmaps of our codec.
-_base_ = ['mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w32_8xb64-210e_coco-256x192.py']
+_base_ = [
+    'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w32_8xb64-210e_coco-256x192.py'
+]
 
 custom_imports = dict(imports=['rsn_mm'])
 codec = dict(_delete_=True, type='rsn_mm.RSNHeatmap', input_size=(192, 256), targets='heatmap')

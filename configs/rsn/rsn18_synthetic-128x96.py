@@ -1,4 +1,4 @@
-# RSN-18 on generated people: the data make themselves on first use, training takes minutes on a CPU.
+# RSN-18 on generated people, which are drawn on first use; trains in minutes on a CPU.
 _base_ = ['../_base_/default_runtime.py', '../_base_/rsn_model.py']
 
 # -- often changed: how much data, how long ----------------------------------------------------

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 MMCV_WITH_OPS_COMMAND = (
-    'MMCV_WITH_OPS=1 FORCE_CUDA=0 pip install --no-deps --no-build-isolation --no-binary mmcv '
-    'mmcv==2.1.0'
+    'pip install "setuptools<81" ninja psutil; MMCV_WITH_OPS=1 FORCE_CUDA=0 '
+    'pip install --no-deps --no-build-isolation --no-binary mmcv mmcv==2.1.0'
 )
 XTCOCOTOOLS_COMMAND = (
     'pip install --force-reinstall --no-cache-dir --no-deps --no-build-isolation '

@@ -19,7 +19,7 @@ def mend() -> None:
     @functools.wraps(original)
     def draw_circles(self, center, radius, *args, **kwargs):
         if self.backend == 'opencv':
-            radius = np.ravel(radius)[0]
+            radius = np.asarray(radius).item()
         return original(self, center, radius, *args, **kwargs)
 
     draw_circles.mended = True

@@ -151,7 +151,8 @@ class MultiStageRSNHead(BaseHead):
             raise ValueError(f'MultiStageRSNHead: features of {channels} channels, expected '
                              f'unit_channels={self.unit_channels}')
 
-    def predict(self, feats: Features | Sequence[Features], batch_data_samples: list[PoseDataSample],
+    def predict(self, feats: Features | Sequence[Features],
+                batch_data_samples: list[PoseDataSample],
                 test_cfg: dict | None = None) -> list | tuple[list, list]:
         """Keypoints from the last heatmaps.
 

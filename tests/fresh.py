@@ -1,0 +1,60 @@
+"""Run code in a fresh Python, where nothing has been imported or mended yet."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from textwrap import dedent
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Makes modules look absent to `import` and to `find_spec`, whatever is installed.
+HIDE = '''
+import sys
+
+class Hiding:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        hidden = any(name == h or name.startswith(h + '.') for h in {names!r})
+        return None if hidden else self.finder.find_spec(name, path, target)
+
+    def __getattr__(self, name):  # a finder also lists the installed packages
+        return getattr(self.finder, name)
+
+sys.meta_path[:] = [Hiding(finder) for finder in sys.meta_path]
+'''
+
+
+def run_fresh(code: str, paths: Iterable[Path] = (), without: tuple[str, ...] = (),
+              fails: bool = False) -> str:
+    """Run code and return what it prints; with ``fails``, the traceback it ends with.
+
+    Args:
+        code: Python source, indented or not.
+        paths: Folders to find modules in before all others.
+        without: Modules that are to look as if they were not installed.
+        fails: The code must end with an exception.
+    """
+    code = (HIDE.format(names=without) if without else '') + dedent(code)
+    search = os.pathsep.join(str(path) for path in (*paths, ROOT))
+    env = {**os.environ, 'PYTHONPATH': search, 'OMP_NUM_THREADS': '1'}
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code],
+        env=env, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stderr if fails else done.stdout
+
+
+def write_package(folder: Path, name: str, source: str = '', version: str | None = None) -> None:
+    """Write a package, and with a version also what pip leaves beside it."""
+    if version is not None:
+        source = f'__version__ = {version!r}\n' + source
+        info = folder / f'{name}-{version}.dist-info'
+        info.mkdir(parents=True)
+        (info / 'METADATA').write_text(
+            f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / name / '__init__.py').write_text(source)
