@@ -1,1 +1,5 @@
-"""What other programs call: the cost of a network."""
+"""What other programs call."""
+
+from .optimization import optimize
+
+__all__ = ['optimize']

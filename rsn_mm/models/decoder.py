@@ -30,11 +30,16 @@ class DecoderUnit(CheckpointedModule):
         self.lateral = conv_norm(in_channels, unit_channels, norm_cfg=norm_cfg, relu=False)
         self.up = None if coarsest else conv_norm(
             unit_channels, unit_channels, norm_cfg=norm_cfg, relu=False)
+        #: Compute ``resize(up(coarser))``, on a quarter of the cells. Interpolation weights add up
+        #: to 1, so a 1x1 convolution commutes with it; a norm in training does not.
+        self.up_before_resize = False
 
     def compute(self, x: Tensor, coarser: Tensor | None) -> Tensor:
         out = self.lateral(x)
         if self.up is not None:
-            out = out + self.up(resize(coarser, x.shape[-2:]))
+            size_hw = x.shape[-2:]
+            out = out + (resize(self.up(coarser), size_hw) if self.up_before_resize
+                         else self.up(resize(coarser, size_hw)))
         return relu(out)
 
 

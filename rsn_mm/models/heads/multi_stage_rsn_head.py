@@ -167,14 +167,26 @@ class MultiStageRSNHead(BaseHead):
             ``keypoint_scores`` (1, K); with ``output_heatmaps`` also the heatmaps as ``PixelData``.
         """
         test_cfg = test_cfg or {}
-        if test_cfg.get('flip_test', False):
-            direct, mirrored = (self.forward_last(f) for f in feats)
-            heatmaps = (direct + flip_heatmaps(
+        if not test_cfg.get('flip_test', False):
+            return self.predict_heatmaps(self.forward_last(feats), None, batch_data_samples,
+                                         test_cfg)
+        direct, mirrored = (self.forward_last(f) for f in feats)
+        return self.predict_heatmaps(direct, mirrored, batch_data_samples, test_cfg)
+
+    def predict_heatmaps(self, heatmaps: Tensor, mirrored: Tensor | None,
+                         batch_data_samples: list[PoseDataSample],
+                         test_cfg: dict) -> list | tuple[list, list]:
+        """As :meth:`predict`, from the heatmaps of the images and, in the flip test, the mirrors'.
+
+        Args:
+            heatmaps: (B, K, H, W).
+            mirrored: (B, K, H, W) as the network gave them, left and right exchanged; or ``None``.
+        """
+        if mirrored is not None:
+            heatmaps = (heatmaps + flip_heatmaps(
                 mirrored, flip_mode=test_cfg.get('flip_mode', 'heatmap'),
                 flip_indices=batch_data_samples[0].metainfo['flip_indices'],
                 shift_heatmap=test_cfg.get('shift_heatmap', False))) * 0.5
-        else:
-            heatmaps = self.forward_last(feats)
         instances = self.decode(heatmaps)
         if test_cfg.get('output_heatmaps', False):
             return instances, [PixelData(heatmaps=maps) for maps in heatmaps.detach()]

@@ -1,0 +1,107 @@
+"""The test-time form predicts what the plain estimator predicts."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+
+from rsn_mm.apis import optimize
+from tests import golden
+
+FLIP_INDICES = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
+BACKBONE = dict(type='rsn_mm.RSN', depth=18, num_blocks=(1, 1, 1, 1))
+
+
+def estimator(stages: int = 2, flip: bool = True, **head):
+    init_default_scope('mmpose')
+    model = MODELS.build(Config(dict(model=dict(
+        type='TopdownPoseEstimator',
+        data_preprocessor=dict(type='PoseDataPreprocessor'),
+        backbone=dict(BACKBONE, num_stages=stages),
+        head=dict(type='rsn_mm.MultiStageRSNHead', num_stages=stages, out_channels=17,
+                  decoder=dict(type='rsn_mm.RSNHeatmap', input_size=(96, 128)), **head),
+        test_cfg=dict(flip_test=flip, output_heatmaps=True)))).model)
+    return golden.fill(model)
+
+
+def batch(count: int = 3):
+    from mmengine.structures import InstanceData
+    from mmpose.structures import PoseDataSample
+    samples = []
+    for i in range(count):
+        sample = PoseDataSample(metainfo=dict(
+            flip_indices=FLIP_INDICES, input_center=np.array([50., 60.]),
+            input_scale=np.array([60., 80.]), input_size=(96, 128)))
+        sample.gt_instances = InstanceData(
+            bboxes=np.zeros((1, 4)), bbox_scores=np.ones(1))
+        samples.append(sample)
+    inputs = torch.randn(count, 3, 128, 96, generator=torch.Generator().manual_seed(0)) * 50
+    return inputs, samples
+
+
+def heatmaps(model, **kwargs):
+    inputs, samples = batch(**kwargs)
+    with torch.no_grad():
+        results = model.predict(inputs, samples)
+    return (torch.stack([r.pred_fields.heatmaps for r in results]),
+            np.concatenate([r.pred_instances.keypoints for r in results]))
+
+
+@pytest.mark.parametrize('options', [
+    dict(stages=1), dict(stages=3), dict(flip=False), dict(prm=dict(position='feature')),
+    dict(prm=dict(position='heatmap')),
+])
+def test_predicts_the_same(options):
+    model = estimator(**options)
+    before = copy.deepcopy(model.state_dict())
+    expected, keypoints = heatmaps(model)
+    found, fast_keypoints = heatmaps(optimize(model))
+    assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+    np.testing.assert_allclose(fast_keypoints, keypoints, atol=1e-2)
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+    assert type(model).__name__ == 'TopdownPoseEstimator'
+
+
+def test_no_batch_norm_is_left():
+    fast = optimize(estimator())
+    assert not [m for m in fast.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+
+
+def test_computes_one_head_and_one_forward():
+    fast = optimize(estimator())
+    calls = []
+    fast.backbone.register_forward_hook(lambda *_: calls.append('backbone'))
+    for s, predictors in enumerate(fast.head.predictors):
+        for u, predictor in enumerate(predictors):
+            predictor.register_forward_hook(lambda *_, key=(s, u): calls.append(key))
+    heatmaps(fast)
+    assert calls == ['backbone', (1, 3)]
+
+
+def test_bfloat16_stays_near():
+    model = estimator()
+    expected, _ = heatmaps(model)
+    fast = optimize(model, dtype=torch.bfloat16)
+    found, _ = heatmaps(fast)
+    assert next(fast.parameters()).dtype == torch.bfloat16 and found.dtype == torch.float32
+    assert (found - expected).abs().max() <= 0.05 * expected.abs().max()
+
+
+def test_does_not_train():
+    fast = optimize(estimator())
+    assert not fast.train().training
+    with pytest.raises(RuntimeError, match='does not train'):
+        fast.loss(*batch())
+
+
+def test_what_does_not_fit_is_refused():
+    model = estimator(stages=1)
+    with pytest.raises(TypeError, match='dtype=torch.float16'):
+        optimize(model, dtype=torch.float16)
+    del model.head
+    with pytest.raises(TypeError, match='expected MultiStageRSNHead'):
+        optimize(model)
