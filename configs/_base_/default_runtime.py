@@ -5,9 +5,9 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    checkpoint=dict(type='rsn_mm.CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='PoseVisualizationHook', enable=False))
+    visualization=dict(type='rsn_mm.PoseVisualizationHook', enable=False))
 load_from = None
 resume = False
 
@@ -25,6 +25,7 @@ env_cfg = dict(
 custom_imports = dict(imports=['rsn_mm'])
 default_scope = 'mmpose'
 custom_hooks = [
+    dict(type='rsn_mm.CheckDataHook'),  # bad annotations stop the run before it starts
     dict(type='SyncBuffersHook'),  # running statistics of all processes agree before evaluation
 ]
 train_cfg = dict(by_epoch=True)

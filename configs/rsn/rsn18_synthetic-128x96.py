@@ -5,9 +5,12 @@ _base_ = ['../_base_/default_runtime.py', '../_base_/rsn_model.py']
 codec = dict(type='rsn_mm.RSNHeatmap', input_size=(96, 128))
 model = dict(
     backbone=dict(depth=18, zero_init_residual=True, channels_last=True),
-    head=dict(out_channels=17, decoder=codec))
-data = dict(type='rsn_mm.SyntheticCocoDataset', data_root='data/synthetic', seed=0)
-max_epochs = 4
+    head=dict(out_channels=17, decoder=codec, loss=dict(topk=17)))
+data = dict(
+    type='rsn_mm.SyntheticCocoDataset',
+    data_root='data/synthetic',
+    scene=dict(pose_variety=0.3, occlusion=0.3, degradation=0.2))
+max_epochs = 3
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)
 optim_wrapper = dict(
     optimizer=dict(type='Adam', lr=3e-3, weight_decay=1e-5),
@@ -18,7 +21,7 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=1., end_factor=0., begin=0, end=max_epochs, by_epoch=True,
          convert_to_iter_based=True),
 ]
-auto_scale_lr = dict(base_batch_size=16)
+auto_scale_lr = dict(base_batch_size=8)
 default_hooks = dict(
     logger=dict(interval=20), checkpoint=dict(save_best='coco/AP', rule='greater'))
 
@@ -26,8 +29,8 @@ default_hooks = dict(
 train_pipeline = [
     dict(type='rsn_mm.LoadVisibility'),
     dict(type='rsn_mm.LoadImage'),
-    dict(type='rsn_mm.ExtendBBox', fixed=(0.05, 0.05), random=(0.2, 0.2)),
-    dict(type='rsn_mm.ScaleRotateBBox', scale=(0.9, 1.1), shrink=1., rotation=15.),
+    dict(type='rsn_mm.ExtendBBox', fixed=(0., 0.), random=(0.1, 0.1)),
+    dict(type='rsn_mm.ScaleRotateBBox', scale=(0.95, 1.05), shrink=1., rotation=10.),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='TopdownAffine', input_size=codec['input_size']),
     dict(type='GenerateTarget', encoder=codec),
@@ -35,12 +38,12 @@ train_pipeline = [
 ]
 val_pipeline = [
     dict(type='rsn_mm.LoadImage'),
-    dict(type='rsn_mm.ExtendBBox', fixed=(0.09, 0.135)),
+    dict(type='rsn_mm.ExtendBBox', fixed=(0.05, 0.05)),
     dict(type='TopdownAffine', input_size=codec['input_size']),
     dict(type='PackPoseInputs'),
 ]
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=8,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),

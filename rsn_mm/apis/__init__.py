@@ -1,5 +1,6 @@
 """What other programs call."""
 
-from .optimization import optimize
+from .complexity import Complexity, measure
+from .optimization import OptimizedEstimator, optimize
 
-__all__ = ['optimize']
+__all__ = ['Complexity', 'OptimizedEstimator', 'measure', 'optimize']

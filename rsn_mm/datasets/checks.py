@@ -1,0 +1,177 @@
+"""Is the data what it says it is: found before hours of work are spent on it."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+from .annotation_files import describe_selection
+
+#: COCO's flags: not labelled, labelled but occluded, visible.
+VISIBILITY_FLAGS = frozenset((0, 1, 2))
+#: Problems of one kind that a message shows; the rest is counted.
+NUM_SHOWN = 3
+#: Samples between two lines of progress.
+PROGRESS_INTERVAL = 50_000
+
+
+class DataError(ValueError):
+    """Data that cannot be trained or tested on; the message says which and why."""
+
+
+# ------------------------------------------------------------------------------------ one sample
+
+
+def check_keypoints(results: dict) -> None:
+    """Refuse a sample of a pipeline whose keypoints or box cannot be used.
+
+    Args:
+        results: Sample of a top-down dataset. Looked at where present: ``keypoints`` (N, K, 2) x, y
+            in image pixels, ``flip_indices`` of length K, ``bbox`` (N, 4) x1, y1, x2, y2.
+
+    Raises:
+        DataError: NaN or infinite keypoints, another number of joints than ``flip_indices``, or a
+            box without area. The message names the image and the annotation.
+    """
+    num_keypoints = len(results['flip_indices']) if 'flip_indices' in results else None
+    problem = next(_position_problems(results, num_keypoints), None)
+    if problem is not None:
+        raise DataError(f'{_name(results)}: {problem}')
+
+
+def _name(sample: dict, kind: str = 'annotation id') -> str:
+    return f'{sample.get("img_path")}, {kind} {sample.get("id")}'
+
+
+def _position_problems(sample: dict, num_keypoints: int | None) -> Iterator[str]:
+    keypoints, boxes_xyxy = sample.get('keypoints'), sample.get('bbox')
+    if keypoints is not None:
+        expected = keypoints.shape[1] if num_keypoints is None else num_keypoints
+        if keypoints.shape[1:] != (expected, 2):
+            yield f'{keypoints.shape[1]} joints, expected the {expected} of the data set'
+        elif not np.isfinite(keypoints).all():
+            person, joint = np.argwhere(~np.isfinite(keypoints))[0][:2]
+            yield f'joint {joint} is at {tuple(keypoints[person, joint].tolist())}'
+    # Written so that a NaN fails it.
+    if boxes_xyxy is not None and not (
+            np.isfinite(boxes_xyxy).all() and (boxes_xyxy[:, 2:] > boxes_xyxy[:, :2]).all()):
+        yield f'box {boxes_xyxy.tolist()} (x1, y1, x2, y2) has no area'
+
+
+def _flag_problems(sample: dict) -> Iterator[str]:
+    # MMPose clips the flags on loading; the raw ones are in the raw annotation, where there is one.
+    raw = sample.get('raw_ann_info')
+    flags = (raw['keypoints'][2::3] if isinstance(raw, dict) and 'keypoints' in raw
+             else np.ravel(sample.get('keypoints_visible', ())).tolist())
+    if not VISIBILITY_FLAGS.issuperset(flags):
+        joint, flag = next((i, f) for i, f in enumerate(flags) if f not in VISIBILITY_FLAGS)
+        yield (f'joint {joint} has visibility flag {flag}, expected 0 (not labelled), 1 (occluded) '
+               'or 2 (visible)')
+
+
+# ---------------------------------------------------------------------------------- one data set
+
+
+def check_dataset(dataset: BaseDataset) -> str:
+    """Go through all annotations of a data set, wrapped ones not included.
+
+    Args:
+        dataset: A top-down dataset of MMPose, initialised: ``CocoDataset``, ``AicDataset``,
+            ``MpiiDataset`` and the like.
+
+    Returns:
+        One line on what is kept of the annotation file and what MMPose skipped.
+
+    Raises:
+        DataError: If the data set is empty, an annotation has a NaN or infinite joint, another
+            number of joints than the data set, a visibility flag other than 0, 1, 2 or a box
+            without area, or an image does not exist. The message names the file, the first few
+            annotations or images and how many there are.
+    """
+    if len(dataset) == 0:
+        raise DataError(f'{source_of(dataset)}: the data set is empty')
+    if getattr(dataset, 'data_mode', 'topdown') != 'topdown':
+        raise DataError(f'{source_of(dataset)}: data_mode={dataset.data_mode!r}, expected '
+                        "'topdown', one person per sample")
+    images = _check_samples(dataset)
+    _check_images(dataset, images)
+    return f'{source_of(dataset)}: ' + (
+        describe_selection(dataset) or f'{len(dataset)} samples, {len(images)} images')
+
+
+def _check_samples(dataset: BaseDataset) -> set[str]:
+    """Look at every sample; returns the paths of the images."""
+    num_keypoints = dataset.metainfo.get('num_keypoints')
+    # MMPose numbers the persons of a detection file, from 0.
+    kind = 'person' if getattr(dataset, 'bbox_file', None) else 'annotation id'
+    images, problems, num_bad = set(), [], 0
+    for i in range(len(dataset)):
+        # MMPose's own get_data_info copies the meta information each time, which takes longer.
+        sample = BaseDataset.get_data_info(dataset, i)
+        images.add(sample['img_path'])
+        found = [*_position_problems(sample, num_keypoints), *_flag_problems(sample)]
+        if found:
+            num_bad += 1
+            if len(problems) < NUM_SHOWN:
+                problems.append(f'{_name(sample, kind)}: {"; ".join(found)}')
+        if (i + 1) % PROGRESS_INTERVAL == 0:
+            print_log(f'{source_of(dataset)}: looked at {i + 1} of {len(dataset)}', 'current')
+    if problems:
+        raise DataError(f'{source_of(dataset)}: {num_bad} of {len(dataset)} samples cannot be used:'
+                        + _listed(problems, num_bad))
+    return images
+
+
+def _check_images(dataset: BaseDataset, paths: Iterable[str]) -> None:
+    """Every image must be there, as far as it lies in the local file system."""
+    if any(getattr(t, 'backend_args', None) for t in transforms_of(dataset)):
+        return  # the pipeline reads them from elsewhere
+    folders = defaultdict(set)
+    for path in paths:
+        if '://' not in path:
+            folder, name = os.path.split(path)
+            folders[folder].add(name)
+    missing = []
+    for folder, names in folders.items():
+        # One listing is quicker than asking for each of 100,000 files.
+        listed = set(os.listdir(folder or '.')) if os.path.isdir(folder or '.') else set()
+        missing += [path for path in (os.path.join(folder, n) for n in sorted(names - listed))
+                    if not os.path.isfile(path)]
+    if missing:
+        raise DataError(f'{source_of(dataset)}: {len(missing)} images do not exist:'
+                        + _listed(missing, len(missing))
+                        + "\nCheck the dataset's data_root and data_prefix.")
+
+
+def _listed(lines: list[str], total: int) -> str:
+    shown = lines[:NUM_SHOWN]
+    more = [f'... and {total - len(shown)} more'] if total > len(shown) else []
+    return ''.join(f'\n  {line}' for line in shown + more)
+
+
+# -------------------------------------------------------------------------------- datasets at large
+
+
+def leaf_datasets(dataset: object) -> Iterator[BaseDataset]:
+    """The datasets in ``ConcatDataset``, ``RepeatDataset``, ``CombinedDataset`` and the like."""
+    if hasattr(dataset, 'datasets'):
+        for inner in dataset.datasets:
+            yield from leaf_datasets(inner)
+    elif hasattr(dataset, 'dataset'):
+        yield from leaf_datasets(dataset.dataset)
+    else:
+        yield dataset
+
+
+def transforms_of(dataset: object) -> list:
+    """The transforms of a dataset's own pipeline."""
+    return list(getattr(getattr(dataset, 'pipeline', None), 'transforms', ()))
+
+
+def source_of(dataset: BaseDataset) -> str:
+    """The file that the samples of a dataset come from."""
+    return str(getattr(dataset, 'bbox_file', None) or getattr(dataset, 'ann_file', '')
+               or type(dataset).__name__)

@@ -1,0 +1,120 @@
+"""Data, codec and head must fit one another: found before the first image is read."""
+
+from collections.abc import Iterator
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmpose.models.heads.base_head import BaseHead
+
+from rsn_mm.datasets.checks import (
+    DataError,
+    check_dataset,
+    leaf_datasets,
+    source_of,
+    transforms_of,
+)
+from rsn_mm.registry import HOOKS
+
+
+@HOOKS.register_module()
+class CheckDataHook(Hook):
+    """Checks the data sets of a run against themselves and against the model, before it starts.
+
+    What MMPose's datasets skip silently is logged in one line per data set. The first process looks
+    and tells the others, so that all of them stop.
+
+    Raises:
+        DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; and if the numbers of joints of
+            data set and head, or the sizes of pipeline and head, differ.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_run(self, runner: Runner) -> None:
+        """Check the datasets of the loops that are built; the others are not run."""
+        outcome = [None]
+        if is_main_process():
+            try:
+                self._check(runner)
+            except Exception as error:  # whatever it is, the others must not wait for ever
+                outcome = [str(error)]
+                if not isinstance(error, DataError):
+                    broadcast_object_list(outcome)
+                    raise
+        broadcast_object_list(outcome)
+        if outcome[0] is not None:
+            raise DataError(outcome[0])
+
+    def _check(self, runner: Runner) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        heads = [module for module in model.modules() if isinstance(module, BaseHead)]
+        for mode, dataset in _datasets(runner):
+            for leaf in leaf_datasets(dataset):
+                runner.logger.info(f'{mode} data, {check_dataset(leaf)}')
+            for head in heads:
+                check_head(head, dataset, getattr(model, 'test_cfg', None), mode)
+
+
+def _datasets(runner: Runner) -> Iterator[tuple[str, object]]:
+    loops = (('Training', runner._train_loop), ('Validation', runner._val_loop),
+             ('Test', runner._test_loop))
+    for mode, loop in loops:
+        # Runner's public properties would build the loops that this run does not need.
+        if hasattr(loop, 'dataloader'):
+            yield mode, loop.dataloader.dataset
+
+
+def check_head(head: BaseHead, dataset: object, test_cfg: dict | None, mode: str) -> None:
+    """Do head and dataset mean the same joints and sizes?
+
+    Args:
+        head: Head of a model; its codec is looked at where it has one.
+        dataset: Dataset, possibly of datasets.
+        test_cfg: The model's ``test_cfg``, whose ``output_keypoint_indices`` choose joints.
+        mode: ``'Training'``, ``'Validation'`` or ``'Test'``, for the message.
+
+    Raises:
+        DataError: If the head's ``out_channels`` are not the number of joints, or ``TopdownAffine``
+            or ``GenerateTarget`` in the pipeline differ from the head's codec.
+    """
+    chosen = None if mode == 'Training' else (test_cfg or {}).get('output_keypoint_indices')
+    channels = getattr(head, 'out_channels', None)
+    for where in (dataset, *leaf_datasets(dataset)):
+        transforms = transforms_of(where)
+        _check_joints(where, transforms, len(chosen) if chosen is not None else channels, mode)
+        for transform in transforms:
+            _check_sizes(source_of(where), transform, getattr(head, 'decoder', None), mode)
+
+
+def _check_joints(dataset: object, transforms: list, channels: int | None, mode: str) -> None:
+    """A ``KeypointConverter`` in the pipeline changes the number of joints of the data set."""
+    joints = getattr(dataset, 'metainfo', {}).get('num_keypoints')
+    for transform in transforms:
+        if type(transform).__name__ == 'KeypointConverter':
+            joints = transform.num_keypoints
+    if joints is not None and channels is not None and joints != channels:
+        raise DataError(f'{mode} data, {source_of(dataset)}: {joints} joints, but the head has '
+                        f'out_channels={channels}')
+
+
+def _check_sizes(source: str, transform: object, codec: object, mode: str) -> None:
+    if codec is None:
+        return
+    encoders = getattr(transform, 'encoder', None) or ()
+    for encoder in encoders if isinstance(encoders, (list, tuple)) else [encoders]:
+        if type(encoder) is not type(codec):
+            raise DataError(f'{mode} data, {source}: the codec of GenerateTarget is '
+                            f'{type(encoder).__name__}, but that of the head (decoder) is '
+                            f'{type(codec).__name__}')
+        for name in ('input_size', 'heatmap_size'):
+            here, there = (getattr(c, name, None) for c in (encoder, codec))
+            if None not in (here, there) and tuple(here) != tuple(there):
+                raise DataError(f'{mode} data, {source}: the codec of GenerateTarget has {name}='
+                                f'{tuple(here)}, but that of the head (decoder) {tuple(there)}')
+    size_wh = getattr(transform, 'input_size', None)
+    if size_wh is not None and tuple(size_wh) != tuple(codec.input_size):
+        raise DataError(f'{mode} data, {source}: {type(transform).__name__} has input_size='
+                        f'{tuple(size_wh)}, but the codec of the head (decoder) '
+                        f'{tuple(codec.input_size)}')

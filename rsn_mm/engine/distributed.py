@@ -1,0 +1,89 @@
+"""Distributed runs on machines without a GPU, which mmengine alone cannot."""
+
+import os
+import subprocess
+
+import torch
+import torch.distributed as dist
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
+from torch import nn
+
+from rsn_mm.registry import MODEL_WRAPPERS
+
+DEFAULT_PORT = '29500'
+
+#: What the launchers call rank, number of processes and rank on the node.
+RANK_VARIABLES = dict(
+    pytorch=('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+    slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
+    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'))
+
+
+@MODEL_WRAPPERS.register_module()
+class CPUDistributedDataParallel(MMDistributedDataParallel):
+    """mmengine's distributed wrapper for a model on the CPU.
+
+    A model on the CPU has no device ids, and torch's ``SyncBatchNorm`` refuses it: such layers
+    become plain batch norms, with a line in the log.
+
+    Args:
+        module: The model.
+        kwargs: Of mmengine's ``MMDistributedDataParallel``.
+    """
+
+    def __init__(self, module: nn.Module, broadcast_buffers: bool = False, **kwargs) -> None:
+        synced = sum(isinstance(m, nn.SyncBatchNorm) for m in module.modules())
+        if synced:
+            module = revert_sync_batchnorm(module)
+            print_log(f'SyncBN needs a GPU: {synced} layers use plain BN instead, with the '
+                      'statistics of each process', logger='current')
+        kwargs['device_ids'] = None
+        super().__init__(module, broadcast_buffers=broadcast_buffers, **kwargs)
+
+
+def prepare(cfg: Config) -> None:
+    """Before ``Runner.from_cfg``: let a distributed run without a GPU go over gloo.
+
+    mmengine would ask for CUDA whatever the backend. With ``launcher='none'``, with a GPU, and
+    where the process group is there already, nothing is done.
+
+    Args:
+        cfg: The run's config, whose ``model_wrapper_cfg`` is set.
+
+    Raises:
+        ValueError: If the launcher's environment variables are missing.
+    """
+    launcher = cfg.get('launcher', 'none')
+    if launcher == 'none' or torch.cuda.is_available():
+        return
+    if not dist.is_initialized():
+        _set_environment(launcher)
+        dist.init_process_group('gloo')
+    wrapper = cfg.get('model_wrapper_cfg') or dict(
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
+    if wrapper.get('type', 'MMDistributedDataParallel') == 'MMDistributedDataParallel':
+        cfg.model_wrapper_cfg = {**wrapper, 'type': 'rsn_mm.CPUDistributedDataParallel'}
+
+
+def _set_environment(launcher: str) -> None:
+    """Set the variables that torch reads, from those of the launcher."""
+    missing = [name for name in RANK_VARIABLES[launcher] if name not in os.environ]
+    if missing:
+        raise ValueError(f'--launcher {launcher}: the environment has no {", ".join(missing)}; '
+                         'start with tools/dist_train.sh, dist_test.sh, slurm_train.sh or '
+                         'slurm_test.sh, or leave --launcher out')
+    for name, source in zip(RANK_VARIABLES['pytorch'], RANK_VARIABLES[launcher]):
+        os.environ[name] = os.environ[source]
+    os.environ.setdefault('MASTER_PORT', DEFAULT_PORT)
+    if 'MASTER_ADDR' not in os.environ:
+        os.environ['MASTER_ADDR'] = _first_host() if launcher == 'slurm' else '127.0.0.1'
+
+
+def _first_host() -> str:
+    """The first host of a Slurm job."""
+    hosts = subprocess.run(
+        ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']],
+        capture_output=True, text=True, check=True).stdout
+    return hosts.split()[0]
