@@ -32,7 +32,7 @@ def batch(count: int = 3):
     from mmengine.structures import InstanceData
     from mmpose.structures import PoseDataSample
     samples = []
-    for i in range(count):
+    for _ in range(count):
         sample = PoseDataSample(metainfo=dict(
             flip_indices=FLIP_INDICES, input_center=np.array([50., 60.]),
             input_scale=np.array([60., 80.]), input_size=(96, 128)))

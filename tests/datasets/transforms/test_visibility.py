@@ -11,9 +11,10 @@ FLAGS = [2, 1, 0, 2]
 def sample(flags=FLAGS, **changes) -> dict:
     keypoints = np.arange(1., 9.).reshape(1, 4, 2).astype(np.float32)
     raw = np.concatenate([keypoints[0], np.array(flags)[:, None]], axis=1).ravel().tolist()
-    return dict(img_path='a.jpg', id=7, bbox=np.array([[0., 0., 9., 9.]]),
-                flip_indices=[0, 1, 2, 3], keypoints=keypoints, keypoints_visible=np.minimum(1, np.array([flags])),
-                raw_ann_info=dict(id=7, keypoints=raw), **changes)
+    return dict(
+        img_path='a.jpg', id=7, bbox=np.array([[0., 0., 9., 9.]]), flip_indices=[0, 1, 2, 3],
+        keypoints=keypoints, keypoints_visible=np.minimum(1, np.array([flags])),
+        raw_ann_info=dict(id=7, keypoints=raw), **changes)
 
 
 def test_flags_of_coco_are_kept_apart():

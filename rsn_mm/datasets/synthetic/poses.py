@@ -1,0 +1,115 @@
+"""Poses: joint angles in degrees, their limits, and the families they are drawn from."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+Ranges = Mapping[str, tuple[float, float]]
+
+SIDES = ('left', 'right')
+
+#: Anatomical limits of every angle. ``flex`` swings a limb to the front, ``abduct`` away from the
+#: body, ``inward`` turns the upper arm about its own axis so that a bent forearm points to the
+#: other side; ``bend``, ``lean`` and ``twist`` are the trunk's (front, left, left).
+TRUNK_LIMITS: Ranges = dict(
+    bend=(-15, 80), lean=(-20, 20), twist=(-30, 30),
+    head_yaw=(-60, 60), head_pitch=(-30, 40), head_roll=(-18, 18))
+LIMB_LIMITS: Ranges = dict(
+    arm_flex=(-45, 175), arm_abduct=(0, 175), arm_inward=(-95, 95), elbow=(0, 140),
+    hip_flex=(-25, 115), hip_abduct=(-5, 45), knee=(0, 135), foot_out=(-10, 35))
+
+#: Angles that change sign in a mirror; limb angles exchange left and right instead.
+MIRRORED = ('lean', 'twist', 'head_yaw', 'head_roll')
+
+ARMS: dict[str, Ranges] = dict(
+    hang=dict(arm_flex=(-12, 18), arm_abduct=(6, 20), arm_inward=(-15, 25), elbow=(4, 32)),
+    hip=dict(arm_flex=(-25, -8), arm_abduct=(34, 48), arm_inward=(70, 90), elbow=(85, 108)),
+    up=dict(arm_flex=(-8, 15), arm_abduct=(140, 172), arm_inward=(-20, 20), elbow=(0, 45)),
+    side=dict(arm_flex=(-8, 12), arm_abduct=(65, 105), arm_inward=(-20, 20), elbow=(0, 35)),
+    wave=dict(arm_flex=(-5, 10), arm_abduct=(70, 105), arm_inward=(-95, -75), elbow=(60, 120)),
+    reach=dict(arm_flex=(55, 100), arm_abduct=(4, 25), arm_inward=(-10, 20), elbow=(0, 45)),
+    fold=dict(arm_flex=(20, 42), arm_abduct=(8, 20), arm_inward=(30, 60), elbow=(85, 115)),
+    bent=dict(arm_flex=(5, 30), arm_abduct=(8, 22), arm_inward=(-5, 20), elbow=(60, 110)))
+
+LEGS: dict[str, Ranges] = dict(
+    stand=dict(hip_flex=(-3, 5), hip_abduct=(2, 8), knee=(0, 8), foot_out=(0, 22)),
+    wide=dict(hip_flex=(-3, 6), hip_abduct=(12, 26), knee=(0, 14), foot_out=(5, 30)),
+    front=dict(hip_flex=(14, 32), hip_abduct=(0, 5), knee=(2, 14), foot_out=(0, 10)),
+    rear=dict(hip_flex=(-22, -10), hip_abduct=(0, 5), knee=(12, 40), foot_out=(0, 10)),
+    lifted=dict(hip_flex=(45, 85), hip_abduct=(2, 14), knee=(60, 105), foot_out=(0, 10)),
+    seat=dict(hip_flex=(76, 92), hip_abduct=(4, 18), knee=(72, 98), foot_out=(0, 15)),
+    squat=dict(hip_flex=(70, 100), hip_abduct=(10, 28), knee=(95, 125), foot_out=(5, 25)))
+
+_UPRIGHT: Ranges = dict(
+    bend=(-4, 10), lean=(-5, 5), twist=(-8, 8), head_yaw=(-30, 30), head_pitch=(-10, 15),
+    head_roll=(-8, 8))
+
+#: family -> (weight, trunk, ((left leg, right leg), ...), arm styles)
+FAMILIES: dict[str, tuple[float, Ranges, tuple, tuple]] = dict(
+    standing=(0.34, _UPRIGHT, (('stand', 'stand'), ('wide', 'stand'), ('stand', 'wide')),
+              ('hang', 'hang', 'hip', 'side', 'wave', 'bent', 'fold', 'reach')),
+    arms_up=(0.12, _UPRIGHT, (('stand', 'stand'), ('wide', 'wide')), ('up', 'up', 'wave')),
+    walking=(0.20, {**_UPRIGHT, 'bend': (0, 14)}, (('front', 'rear'), ('rear', 'front')),
+             ('hang', 'bent')),
+    balancing=(0.08, _UPRIGHT, (('lifted', 'stand'), ('stand', 'lifted')),
+               ('side', 'hang', 'bent', 'hip')),
+    sitting=(0.14, {**_UPRIGHT, 'bend': (-6, 18)}, (('seat', 'seat'),),
+             ('hang', 'fold', 'bent', 'wave', 'bent')),
+    bending=(0.08, {**_UPRIGHT, 'bend': (30, 65), 'head_pitch': (-25, 5)},
+             (('stand', 'stand'), ('wide', 'wide')), ('reach', 'hang', 'bent')),
+    squatting=(0.04, {**_UPRIGHT, 'bend': (8, 30)}, (('squat', 'squat'),), ('reach', 'bent')))
+
+#: What is left when no variety is asked for.
+PLAIN_FAMILY = 'standing'
+PLAIN_ARMS = ('hang', 'bent', 'hip')
+
+Pose = dict[str, float]
+
+
+def limits() -> dict[str, tuple[float, float]]:
+    """Return the limits of every angle of a pose, in degrees."""
+    sided = {f'{side}_{name}': bounds for side in SIDES for name, bounds in LIMB_LIMITS.items()}
+    return {**TRUNK_LIMITS, **sided}
+
+
+def _draw(rng: np.random.Generator, ranges: Ranges, prefix: str = '') -> Pose:
+    return {prefix + name: float(rng.uniform(*bounds)) for name, bounds in ranges.items()}
+
+
+def sample_pose(rng: np.random.Generator, variety: float) -> tuple[str, Pose]:
+    """Draw a pose; a part ``variety`` of them comes from all families, the rest stands.
+
+    Returns:
+        Name of the family, and the angles in degrees within :func:`limits`.
+    """
+    free = rng.random() < variety
+    names = list(FAMILIES)
+    weights = np.array([FAMILIES[name][0] for name in names])
+    family = names[rng.choice(len(names), p=weights / weights.sum())] if free else PLAIN_FAMILY
+    _, trunk, legs, arms = FAMILIES[family]
+    pose = _draw(rng, trunk)
+    styles = [arms[rng.integers(len(arms))] for _ in SIDES]
+    if not free:
+        styles = [PLAIN_ARMS[rng.integers(len(PLAIN_ARMS))] for _ in SIDES]
+    if rng.random() < 0.45:  # people like symmetry
+        styles[1] = styles[0]
+    leg_styles = legs[rng.integers(len(legs))]
+    for side, arm, leg in zip(SIDES, styles, leg_styles, strict=True):
+        pose.update(_draw(rng, ARMS[arm], f'{side}_'))
+        pose.update(_draw(rng, LEGS[leg], f'{side}_'))
+    if family == 'walking':  # each arm swings with the other side's leg
+        for side, other in (SIDES, SIDES[::-1]):
+            pose[f'{side}_arm_flex'] += 0.9 * pose[f'{other}_hip_flex']
+    return family, {name: float(np.clip(pose[name], *bounds))
+                    for name, bounds in limits().items()}
+
+
+def mirror_pose(pose: Pose) -> Pose:
+    """Return the pose as seen in a mirror: sides exchanged, sideways angles negated."""
+    exchanged = {}
+    for name, angle in pose.items():
+        side, _, rest = name.partition('_')
+        if side in SIDES:
+            name = f'{SIDES[1 - SIDES.index(side)]}_{rest}'
+        exchanged[name] = -angle if name in MIRRORED else angle
+    return exchanged
