@@ -13,6 +13,10 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+# Before MMPose, whose imports it mends.
+import rsn_mm  # noqa: F401
+
+# isort: split
 import matplotlib
 import mmcv
 import mmengine
@@ -25,7 +29,6 @@ from mmpose.visualization import PoseLocalVisualizer
 from rich.console import Console
 from rich.table import Table
 
-import rsn_mm  # noqa: F401
 from rsn_mm.datasets.synthetic import SyntheticCocoDataset
 
 matplotlib.use('Agg')

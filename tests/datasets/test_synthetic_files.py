@@ -106,7 +106,7 @@ def test_second_call_leaves_everything_and_overwrite_replaces_it(tmp_path):
     (dict(number=5), 'num_images is 4 there, 5 is asked for'),
     (dict(format='mpii'), "format is 'coco' there, 'mpii' is asked for"),
     (dict(scene=SceneOptions(size_wh=(128, 112), people_max=2, occlusion=0)),
-     '^[^;]*occlusion is 0.5 there, 0.0 is asked for[^;]*$'),  # and nothing else
+     '^[^;]*occlusion is 0.7 there, 0.0 is asked for[^;]*$'),  # and nothing else
 ])
 def test_other_options_are_an_error(tmp_path, change, message):
     before = contents(write(tmp_path, split()))

@@ -36,7 +36,7 @@ class SceneOptions:
 
     size_wh: tuple[int, int] = (320, 256)
     people_max: int = 3
-    occlusion: float = 0.5
+    occlusion: float = 0.7
     pose_variety: float = 0.5
     degradation: float = 0.3
 
