@@ -9,7 +9,7 @@ model = dict(
 data = dict(
     type='rsn_mm.SyntheticCocoDataset',
     data_root='data/synthetic',
-    scene=dict(pose_variety=0.3, occlusion=0.3, degradation=0.2))
+    scene=dict(pose_variety=0.3, occlusion=0.5, degradation=0.2))
 max_epochs = 3
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)
 optim_wrapper = dict(
@@ -47,7 +47,7 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(split='train', pipeline=train_pipeline, **data))
+    dataset=dict(split='train', num_images=1000, pipeline=train_pipeline, **data))
 val_dataloader = dict(
     batch_size=32,
     num_workers=1,

@@ -42,7 +42,7 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None, comp
              channels_last: bool = True) -> OptimizedEstimator:
     """A copy of an estimator that predicts the same, faster.
 
-    Exact up to rounding (reference.md, "Exact savings"): batch norms are folded into the
+    Exact up to rounding: batch norms are folded into the
     convolutions before them, the decoder's 1x1 convolution is done before its resize, only the last
     head is computed, and an image and its mirror image go through the network in one batch.
 

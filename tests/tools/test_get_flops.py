@@ -19,7 +19,7 @@ def network(num_stages=1, size=(192, 256), prm=None, **backbone):
                   prm=prm, decoder=codec)))))
 
 
-# reference.md, "Branch width": our counts of both networks that carry the paper's names.
+# Counts of both networks that carry the paper's names.
 @pytest.mark.parametrize('variant, depth, num_stages, size, gflops', [
     ('paper', 18, 1, (192, 256), 2.43),
     ('paper', 50, 1, (192, 256), 6.39),

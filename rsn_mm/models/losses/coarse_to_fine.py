@@ -31,7 +31,7 @@ def ohkm_loss(output: Tensor, target: Tensor, visibility: Tensor, topk: int) -> 
 
 @MODELS.register_module()
 class CoarseToFineLoss(nn.Module):
-    """One loss per unit of every stage (reference.md, "Loss"; MSPN, section 3.3).
+    """One loss per unit of every stage (the released code; MSPN, section 3.3).
 
     The units of a stage learn ever finer targets, and the last stage finer ones than the stages
     before: unit ``u`` learns level ``u``, in the last stage level ``u + 1``. All but a stage's last
