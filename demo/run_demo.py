@@ -120,7 +120,7 @@ def draw_curve(work_dir: Path, path: Path) -> None:
               if 'coco/AP' in line and line['step'] > 0}
     figure, loss_axis = plt.subplots(figsize=(7, 4), layout='constrained')
     loss_axis.plot(*zip(*sorted(losses.items())), color='tab:blue')
-    loss_axis.set(xlabel='iteration', yscale='log')
+    loss_axis.set(xlabel='iteration', ylim=(0, None))
     loss_axis.set_ylabel('loss', color='tab:blue')
     score_axis = loss_axis.twinx()
     score_axis.plot(*zip(*sorted(scores.items())), 'o-', color='tab:red')
