@@ -55,7 +55,8 @@ def bfloat16_is_fast() -> bool:
     """Whether this machine multiplies in bfloat16 in hardware."""
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported()
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return (torch.backends.mkldnn.is_available()
+            and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def train(work_dir: Path, max_epochs: int) -> Path:
@@ -138,7 +139,14 @@ def main() -> None:
         work_dir = work_dir.with_name(time.strftime('demo_%Y%m%d_%H%M%S'))
     work_dir.mkdir(parents=True, exist_ok=True)
 
-    checkpoint = train(work_dir, Config.fromfile(CONFIG).train_cfg.max_epochs)
+    cfg = Config.fromfile(CONFIG)
+    made_with = work_dir / 'made_with.py'
+    if made_with.is_file() and made_with.read_text() != cfg.pretty_text:
+        sys.exit(f'{work_dir} was made with another version of {CONFIG.name}; '
+                 'run demo/run_demo.py --fresh, or remove it')
+    made_with.write_text(cfg.pretty_text)
+
+    checkpoint = train(work_dir, cfg.train_cfg.max_epochs)
     metrics, predictions = evaluate(work_dir, checkpoint)
     draw_predictions(predictions, work_dir / 'predictions.png')
     draw_curve(work_dir, work_dir / 'curve.png')

@@ -19,6 +19,7 @@ def test_snippets_of_the_conventions_run():
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
 def test_links_and_commands_lead_to_files(page):
     text = page.read_text()
+    assert not re.findall(r'@[A-Z]+@', text)  # a place that was not filled in
     links = [target for target in re.findall(r'\]\(([^)#]+)[^)]*\)', text) if '://' not in target]
     for target in links:
         assert (page.parent / target).exists(), target

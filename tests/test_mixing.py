@@ -44,7 +44,7 @@ def shrink(model: dict) -> None:
 
 @pytest.mark.parametrize('name', [
     'rsn18-heatmaphead_coco-256x192', 'mmpose-rsn50_coco-256x192', 'mmpose-mspn50_coco-256x192',
-    'hrnet-w32-rsncodec_coco-256x192',
+    'hrnet-w32-rsncodec_coco-256x192', 'rsn18-mspnhead_coco-256x192',
 ])
 def test_pose_estimators(name):
     set_random_seed(0)

@@ -45,6 +45,7 @@ val_pipeline = [
 ]
 
 # -- never changed: where the data lies, and the metric ----------------------------------------
+dataset_type = 'CocoDataset'
 data_root = 'data/coco/'
 train_dataloader = dict(
     batch_size=batch_size,
@@ -52,7 +53,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/person_keypoints_train2017.json',
         data_prefix=dict(img='train2017/'),
@@ -64,7 +65,7 @@ val_dataloader = dict(
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/person_keypoints_val2017.json',
         bbox_file=data_root

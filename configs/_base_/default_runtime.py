@@ -7,7 +7,8 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='rsn_mm.CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='rsn_mm.PoseVisualizationHook', enable=False))
+    # A score is the map over 255 plus 0.5: an empty map has 0.5.
+    visualization=dict(type='rsn_mm.PoseVisualizationHook', enable=False, kpt_thr=0.55))
 load_from = None
 resume = False
 
@@ -24,6 +25,7 @@ env_cfg = dict(
 # -- never changed -----------------------------------------------------------------------------
 custom_imports = dict(imports=['rsn_mm'])
 default_scope = 'mmpose'
+data_mode = 'topdown'  # MMPose's inferencer asks for it
 custom_hooks = [
     dict(type='rsn_mm.CheckDataHook'),  # bad annotations stop the run before it starts
     dict(type='SyncBuffersHook'),  # running statistics of all processes agree before evaluation

@@ -38,6 +38,7 @@ val_pipeline = [
 ]
 
 # -- never changed: where the data lies, and the metric ----------------------------------------
+dataset_type = 'MpiiDataset'
 data_root = 'data/mpii/'
 train_dataloader = dict(
     batch_size=batch_size,
@@ -45,7 +46,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='MpiiDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/mpii_train.json',
         data_prefix=dict(img='images/'),
@@ -57,7 +58,7 @@ val_dataloader = dict(
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
-        type='MpiiDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/mpii_val.json',
         headbox_file=data_root + 'annotations/mpii_gt_val.mat',

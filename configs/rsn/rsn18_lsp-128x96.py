@@ -6,6 +6,7 @@ model = dict(
     backbone=dict(depth=18, zero_init_residual=True, channels_last=True),
     head=dict(out_channels=14, decoder=codec, loss=dict(topk=14)))
 
+dataset_type = 'AicDataset'
 data_root = 'data/lsp/'
 train_pipeline = [
     dict(type='rsn_mm.LoadVisibility'),
@@ -23,7 +24,7 @@ val_pipeline = [
     dict(type='TopdownAffine', input_size=codec['input_size']),
     dict(type='PackPoseInputs'),
 ]
-dataset = dict(type='AicDataset', data_root=data_root, data_prefix=dict(img='images/'))
+dataset = dict(type=dataset_type, data_root=data_root, data_prefix=dict(img='images/'))
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,

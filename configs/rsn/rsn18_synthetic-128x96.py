@@ -6,9 +6,10 @@ codec = dict(type='rsn_mm.RSNHeatmap', input_size=(96, 128))
 model = dict(
     backbone=dict(depth=18, zero_init_residual=True, channels_last=True),
     head=dict(out_channels=17, decoder=codec, loss=dict(topk=17)))
+dataset_type = 'rsn_mm.SyntheticCocoDataset'
 data = dict(
-    type='rsn_mm.SyntheticCocoDataset',
-    data_root='data/synthetic',
+    type=dataset_type,
+    data_root='data/synthetic_rsn18',
     scene=dict(pose_variety=0.3, occlusion=0.5, degradation=0.2))
 max_epochs = 3
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)

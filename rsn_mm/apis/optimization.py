@@ -42,9 +42,9 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None, comp
              channels_last: bool = True) -> OptimizedEstimator:
     """A copy of an estimator that predicts the same, faster.
 
-    Exact up to rounding: batch norms are folded into the
-    convolutions before them, the decoder's 1x1 convolution is done before its resize, only the last
-    head is computed, and an image and its mirror image go through the network in one batch.
+    Exact up to rounding: batch norms are folded into the convolutions before them, the decoder's
+    1x1 convolution is done before its resize, only the last head is computed, and an image and its
+    mirror image go through the network in one batch.
 
     Args:
         model: With a :class:`MultiStageRSNHead`; left as it is.
@@ -56,13 +56,14 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None, comp
         channels_last: Compute in that memory format.
 
     Raises:
-        TypeError: If the head is not ours or the dtype not one of those.
+        TypeError: If it is another estimator, the head is not ours or the dtype not one of those.
     """
+    if type(model) is not TopdownPoseEstimator:
+        raise TypeError(f'optimize: {type(model).__name__}, expected TopdownPoseEstimator')
     if not isinstance(getattr(model, 'head', None), MultiStageRSNHead):
         raise TypeError(f'optimize: the head is {type(getattr(model, "head", None)).__name__}, '
                         'expected MultiStageRSNHead')
-    parameter = next(model.parameters())
-    dtype = dtype or parameter.dtype
+    dtype = dtype or next(model.parameters()).dtype
     if dtype not in (torch.float32, torch.bfloat16):
         raise TypeError(f'optimize: dtype={dtype}, expected torch.float32 or torch.bfloat16')
     fast = copy.deepcopy(model)
@@ -71,17 +72,15 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None, comp
     fast.dtype = dtype
     fast.eval()
     fast.requires_grad_(False)
-    # Each MMPose batch norm stands behind its convolution, as ours do.
-    fuse_conv_bn(fast.backbone)
-    fuse_conv_bn(fast.head)
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    for part in (fast.backbone, fast.neck if fast.with_neck else None, fast.head):
+        if part is not None:
+            fuse_conv_bn(part)
+            part.to(dtype=dtype, memory_format=memory_format)
+    fast.backbone.memory_format = memory_format
     for module in fast.modules():
         if isinstance(module, DecoderUnit):
             module.up_before_resize = True
-    if channels_last and hasattr(fast.backbone, 'memory_format'):
-        fast.backbone.memory_format = torch.channels_last
-    memory_format = torch.channels_last if channels_last else torch.preserve_format
-    for part in (fast.backbone, fast.head):
-        part.to(dtype=dtype, memory_format=memory_format)
     if compile:
         fast.heatmaps = torch.compile(fast.heatmaps)
     return fast

@@ -55,6 +55,9 @@ class RSNHeatmap(BaseKeypointCodec):
                  targets: str = 'joints') -> None:
         _check_size('input_size', input_size)
         if heatmap_size is None:
+            if any(n % NETWORK_STRIDE for n in input_size):
+                raise ValueError(f'RSNHeatmap: input_size={tuple(input_size)}, expected multiples '
+                                 f'of {NETWORK_STRIDE}, or a heatmap_size')
             heatmap_size = [n // NETWORK_STRIDE for n in input_size]
         _check_size('heatmap_size', heatmap_size)
         if not kernel_sizes:
@@ -104,7 +107,7 @@ class RSNHeatmap(BaseKeypointCodec):
             keypoints_visible: (N, K) flags 2, 1, 0; all 2 if not given.
 
         Returns:
-            With ``targets='joints'``: ``keypoint_cells`` (N, K, 2) x, y in heatmap cells and
+            With ``targets='joints'``: ``keypoint_cells`` (N, K, 2), x, y of whole heatmap cells, and
             ``keypoint_visibility`` (N, K), 0 outside the input. With ``'heatmap'``: ``heatmaps``
             (K, H, W) and ``keypoint_weights`` (N, K), 1 where labelled; with ``'heatmaps'`` lists
             of both over the levels. The last two take one instance, N = 1.
@@ -143,7 +146,7 @@ class RSNHeatmap(BaseKeypointCodec):
     def render_cells(self, cells: Tensor, visibility: Tensor) -> Tensor:
         """As :meth:`render`, from positions (B, K, 2) in heatmap cells inside the map."""
         shown = visibility > 0
-        # Truncation, as in the reference. Where nothing is shown any cell will do.
+        # Where nothing is shown any cell will do.
         index = torch.where(shown[..., None], cells, 0).long()
         rows = self._constant('rows', cells.device)[index[..., 0]]  # (B, K, L, W)
         columns = self._constant('columns', cells.device)[index[..., 1]]  # (B, K, L, H)
@@ -153,7 +156,8 @@ class RSNHeatmap(BaseKeypointCodec):
     def _to_cells(self, keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
         size_wh = keypoints.new_tensor(self.input_size)
         inside = ((keypoints >= 0) & (keypoints < size_wh)).all(-1)
-        return ((keypoints / self.stride).float(),
+        # Truncated, as in the reference, before float32 could round up into the next cell.
+        return ((keypoints / self.stride).floor().float(),
                 torch.where(inside, visibility.float(), 0))
 
     # ---------------------------------------------------------------------------------- decoding
@@ -216,8 +220,10 @@ class RSNHeatmap(BaseKeypointCodec):
     def _constant(self, name: str, device: torch.device) -> Tensor:
         key = (name, device)
         if key not in self._constants:
-            self._constants[key] = torch.as_tensor(
-                self._tables[name], dtype=torch.float32, device=device)
+            # They outlive an inference mode that they are first needed in.
+            with torch.inference_mode(False):
+                self._constants[key] = torch.as_tensor(
+                    self._tables[name], dtype=torch.float32, device=device)
         return self._constants[key]
 
     @cached_property

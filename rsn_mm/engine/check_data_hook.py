@@ -113,6 +113,10 @@ def _check_sizes(source: str, transform: object, codec: object, mode: str) -> No
             if None not in (here, there) and tuple(here) != tuple(there):
                 raise DataError(f'{mode} data, {source}: the codec of GenerateTarget has {name}='
                                 f'{tuple(here)}, but that of the head (decoder) {tuple(there)}')
+        if getattr(transform, 'use_dataset_keypoint_weights', False) and getattr(
+                encoder, 'targets', None) == 'joints':
+            raise DataError(f'{mode} data, {source}: use_dataset_keypoint_weights of '
+                            "GenerateTarget has no effect with the codec's targets='joints'")
     size_wh = getattr(transform, 'input_size', None)
     if size_wh is not None and tuple(size_wh) != tuple(codec.input_size):
         raise DataError(f'{mode} data, {source}: {type(transform).__name__} has input_size='

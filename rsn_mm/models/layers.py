@@ -48,7 +48,9 @@ def _frozen_statistics(module: nn.Module) -> Iterator[None]:
     saved = [(m, m.momentum, m.num_batches_tracked)
              for m in norm_layers(module) if m.track_running_stats]
     for m, *_ in saved:
-        m.momentum, m.num_batches_tracked = 0., None
+        m.momentum = 0.
+        # A copy to count in, for SyncBN insists on one.
+        m.num_batches_tracked = m.num_batches_tracked.clone()
     try:
         yield
     finally:

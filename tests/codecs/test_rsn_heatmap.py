@@ -92,6 +92,25 @@ def test_render_stays_on_the_kind_and_device_of_its_input():
         codec.render(joints.numpy(), np.ones((2, 17))), codec.render(joints, torch.ones(2, 17)))
 
 
+def test_joints_just_inside_a_border_stay_in_their_cell():
+    codec = RSNHeatmap(**COCO)
+    joints = np.nextafter([[[192., 256.], [48., 64.]]], 0)
+    heatmaps = codec.render(joints, np.full((1, 2), 2))[0, -1]
+    peaks = [np.unravel_index(h.argmax(), h.shape)[::-1] for h in heatmaps]
+    cells = codec.encode(joints)['keypoint_cells']
+    np.testing.assert_array_equal(cells, [[[47, 63], [11, 15]]])
+    np.testing.assert_array_equal(peaks[1], (11, 15))
+
+
+def test_decoding_in_inference_mode_leaves_the_codec_differentiable():
+    codec = RSNHeatmap(**COCO)
+    heatmaps = torch.rand(1, 17, 64, 48)
+    with torch.inference_mode():
+        codec.locate(heatmaps)
+    codec.locate(heatmaps.requires_grad_())[1].sum().backward()
+    assert heatmaps.grad.abs().sum() > 0
+
+
 def test_encode_and_render_of_its_cells_agree():
     codec = RSNHeatmap(**COCO)
     xy, flags = random_pose(codec, 17, np.random.default_rng(1))
@@ -179,7 +198,8 @@ def test_the_registry_builds_it():
 
 @pytest.mark.parametrize('arguments, message', [
     (dict(input_size=(192, 256), heatmap_size=(48, 60)), 'strides 4 in x and 4.26667 in y'),
-    (dict(input_size=(190, 256)), 'same'),  # a quarter is no whole number of cells
+    (dict(input_size=(190, 256)), 'multiples of 4'),
+    (dict(input_size=(198, 198)), 'multiples of 4'),
     (dict(input_size=192), 'input_size'),
     (dict(input_size=(192, 256, 3)), 'input_size'),
     (dict(COCO, kernel_sizes=(15, 10)), 'kernel size 10'),

@@ -195,8 +195,8 @@ def drawn():
 def coco(tmp_path_factory):
     root = tmp_path_factory.mktemp('coco')
     return root, DATASETS.build(dict(
-        type='SyntheticCocoDataset', data_root=str(root), split='val', num_images=4, workers=1,
-        scene=dict(size_wh=(128, 112), people_max=2), test_mode=True))
+        type='rsn_mm.SyntheticCocoDataset', data_root=str(root), split='val', num_images=4,
+        workers=1, scene=dict(size_wh=(128, 112), people_max=2), test_mode=True))
 
 
 def test_annotation_file(coco, drawn):

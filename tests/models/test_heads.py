@@ -119,6 +119,7 @@ def test_norm_reaches_every_layer():
     (dict(prm=dict(position='neck')), "prm position 'neck'"),
     (dict(prm=dict()), 'prm position None'),
     (dict(loss=dict(num_stages=3)), 'its loss has num_stages=3'),
+    (dict(loss=dict(topk=18)), r'set loss=dict\(topk=17\)'),
     (dict(num_units=3), 'the codec has 5 kernel_sizes, expected 4'),
 ])
 def test_bad_options(options, message):

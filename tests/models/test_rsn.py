@@ -10,7 +10,7 @@ from torch import nn
 from rsn_mm.checkpoints import mmpose
 from rsn_mm.checkpoints.layout import Layout
 from rsn_mm.models import RSN
-from rsn_mm.models.layers import norm_layers
+from rsn_mm.models.layers import _frozen_statistics, norm_layers
 from rsn_mm.models.units import UNITS
 
 TINY = dict(depth=18, num_blocks=(1, 1, 1, 1))
@@ -193,6 +193,16 @@ def test_checkpointing_changes_no_result(unit):
     torch.testing.assert_close(plain.state_dict(), saving.state_dict(), rtol=0, atol=0)
 
 
+def test_statistics_are_frozen_for_synchronised_norms_too():
+    norm = nn.SyncBatchNorm(4)  # one process: torch computes it as a plain one
+    before = {key: value.clone() for key, value in norm.state_dict().items()}
+    with _frozen_statistics(norm):
+        norm(torch.randn(2, 4, 3, 3))
+    torch.testing.assert_close(norm.state_dict(), before, rtol=0, atol=0)
+    norm(torch.randn(2, 4, 3, 3))
+    assert norm.num_batches_tracked == 1 and (norm.running_mean != 0).all()
+
+
 def test_checkpointing_keeps_no_feature_inside_a_unit():
     def saved_bytes(with_cp: bool) -> int:
         model = RSN(**TINY, with_cp=with_cp)
@@ -274,6 +284,10 @@ def test_zero_init_makes_units_identities(unit):
     (dict(num_stages=0), 'num_stages=0'),
     (dict(num_branches=1), 'num_branches=1'),
     (dict(frozen_stages=3, num_stages=2), 'frozen_stages=3'),
+    (dict(expansion=0), r'expansion=\(0,\)'),
+    (dict(num_blocks=(1, 0)), r'num_blocks=\(1, 0\)'),
+    (dict(out_mode='pyramid', unit_channels=64), 'unit_channels=64 has no effect'),
+    (dict(zero_init_residual=True, norm_cfg=None), 'norm_cfg is None'),
     (dict(unit='basic', num_branches=3), "num_branches=3 has no effect on units 'basic'"),
     (dict(unit='bottleneck', branch_width=20), 'branch_width=20 has no effect'),
     (dict(unit='bottleneck', variant='released'), "variant='released' has no effect"),

@@ -29,12 +29,18 @@ def is_truncated(data: bytes) -> bool:
 class LoadImage(mmpose_transforms.LoadImage):
     """MMPose's ``LoadImage``, which also refuses truncated and unreadable files.
 
-    Arguments, required and added keys are those of MMPose's.
+    Arguments, required and added keys are those of MMPose's, but for ``ignore_empty``.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is cut off or is no image.
     """
+
+    def __init__(self, **kwargs) -> None:
+        if kwargs.get('ignore_empty'):
+            raise ValueError('LoadImage: ignore_empty=True, but images that cannot be read are '
+                             'refused here; leave it out')
+        super().__init__(**kwargs)
 
     def transform(self, results: dict) -> dict:
         if 'img' in results:

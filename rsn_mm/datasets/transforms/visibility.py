@@ -7,6 +7,8 @@ from rsn_mm.datasets.checks import check_keypoints
 from rsn_mm.registry import TRANSFORMS
 
 FLAGS = ('coco', 'binary')
+#: Where COCO-WholeBody's annotations keep their joints, in order; COCO's have the first alone.
+JOINT_KEYS = ('keypoints', 'foot_kpts', 'face_kpts', 'lefthand_kpts', 'righthand_kpts')
 
 
 @TRANSFORMS.register_module()
@@ -36,8 +38,11 @@ class LoadVisibility(BaseTransform):
     def transform(self, results: dict) -> dict:
         check_keypoints(results)
         shape = results['keypoints'].shape[:2]
+        labelled = np.asarray(results['keypoints_visible']) > 0
+        if labelled.ndim == 3:  # some data sets keep weights beside the flags
+            labelled = labelled[..., 0]
         if self.flags == 'binary':
-            flags = 2 * (np.asarray(results['keypoints_visible']) > 0)
+            flags = 2 * labelled
         elif 'raw_ann_info' not in results:
             raise ValueError(f"LoadVisibility: the sample of {results.get('img_path')} has no "
                              "raw_ann_info; use flags='binary' for data sets without COCO's flags")
@@ -45,10 +50,15 @@ class LoadVisibility(BaseTransform):
             annotations = results['raw_ann_info']
             if isinstance(annotations, dict):
                 annotations = [annotations]
-            flags = np.array([a['keypoints'][2::3] for a in annotations])
+            flags = np.array([sum((list(a.get(key, ())) for key in JOINT_KEYS), [])[2::3]
+                              for a in annotations])
+            name = f"{results.get('img_path')}, annotation {annotations[0].get('id')}"
             if flags.shape != shape or not np.isin(flags, (0, 1, 2)).all():
-                raise ValueError(
-                    f"{results.get('img_path')}, annotation {annotations[0].get('id')}: visibility "
-                    f'flags {flags.tolist()}, expected {shape[1]} of 0, 1, 2')
+                raise ValueError(f'{name}: visibility flags {flags.tolist()}, expected {shape[1]} '
+                                 "of 0, 1, 2; use flags='binary' for data sets without COCO's")
+            if (labelled != (flags > 0)).any():
+                raise ValueError(f'{name}: the raw flags {flags.tolist()} are in another order '
+                                 'than the joints; LoadVisibility has to stand before transforms '
+                                 'that reorder or replace joints')
         results['keypoints_visible'] = flags.astype(np.float32).reshape(shape)
         return results

@@ -22,6 +22,8 @@ from ..units import UNITS, ResidualUnit
 #: Units per level, fine to coarse, as in the ResNet of the same depth.
 NUM_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 STEM_CHANNELS = 64
+UNIT_CHANNELS = 256
+DEFAULT_BRANCHES = 4
 VARIANTS = ('paper', 'released')
 OUT_MODES = ('stages', 'pyramid')
 
@@ -90,8 +92,8 @@ class RSN(BaseModule):
     """
 
     def __init__(self, depth: int = 50, num_stages: int = 1, unit: str = 'rsb',
-                 num_branches: int | None = None, variant: str = 'paper',
-                 unit_channels: int = 256, out_mode: str = 'stages', with_cp: bool = False,
+                 num_branches: int = DEFAULT_BRANCHES, variant: str = 'paper',
+                 unit_channels: int = UNIT_CHANNELS, out_mode: str = 'stages', with_cp: bool = False,
                  norm_cfg: dict = BN, num_blocks: Sequence[int] | None = None,
                  expansion: int | None = None, branch_width: int | None = None,
                  frozen_stages: int = -1, norm_eval: bool = False,
@@ -107,16 +109,25 @@ class RSN(BaseModule):
         if not -1 <= frozen_stages <= num_stages:
             raise ValueError(f'RSN: frozen_stages={frozen_stages}, expected -1 (nothing), 0 (stem) '
                              f'or up to num_stages={num_stages}')
-        if num_branches is not None and num_branches < 2:
+        if num_branches < 2:
             raise ValueError(f'RSN: num_branches={num_branches}, expected 2 or more')
+        if out_mode == 'pyramid' and num_stages == 1 and unit_channels != UNIT_CHANNELS:
+            raise ValueError(f"RSN: unit_channels={unit_channels} has no effect with out_mode="
+                             "'pyramid' and one stage, which has no decoder")
+        if zero_init_residual and norm_cfg is None:
+            raise ValueError('RSN: zero_init_residual=True needs norms, but norm_cfg is None')
         unit_class = UNITS[unit]
-        options = dict(num_branches=num_branches, branch_width=branch_width,
-                       variant=None if variant == 'paper' else variant)
-        options = {name: value for name, value in options.items() if value is not None}
+        given = dict(num_branches=(num_branches, DEFAULT_BRANCHES), variant=(variant, 'paper'),
+                     branch_width=(branch_width, None))
+        options = {name: value for name, (value, default) in given.items() if value != default}
         for name in options.keys() - unit_class.options:
             raise ValueError(f'RSN: {name}={options[name]!r} has no effect on units {unit!r}')
-        num_blocks = tuple(num_blocks or NUM_BLOCKS[depth])
-        expansion = expansion or unit_class.default_expansion(depth, variant)
+        num_blocks = tuple(NUM_BLOCKS[depth] if num_blocks is None else num_blocks)
+        if expansion is None:
+            expansion = unit_class.default_expansion(depth, variant)
+        for name, values in (('num_blocks', num_blocks), ('expansion', (expansion, ))):
+            if not values or min(values) < 1:
+                raise ValueError(f'RSN: {name}={values}, expected 1 or more')
 
         self.num_stages = num_stages
         self.out_mode = out_mode
@@ -155,8 +166,9 @@ class RSN(BaseModule):
 
     def init_weights(self) -> None:
         super().init_weights()
-        # Weights that were loaded (init_cfg of type Pretrained) are not to be reset.
-        pretrained = isinstance(self.init_cfg, dict) and self.init_cfg.get('type') == 'Pretrained'
+        # Weights that were loaded are not to be reset.
+        given = self.init_cfg if isinstance(self.init_cfg, (list, tuple)) else [self.init_cfg]
+        pretrained = any(cfg.get('type') == 'Pretrained' for cfg in given)
         if self.zero_init_residual and not pretrained:
             for module in self.modules():
                 if isinstance(module, ResidualUnit):

@@ -101,6 +101,10 @@ class MultiStageRSNHead(BaseHead):
             raise ValueError(f'MultiStageRSNHead: num_stages={num_stages}, but its loss has '
                              f'num_stages={loss["num_stages"]}')
         self.loss_module = MODELS.build(loss)
+        topk = getattr(self.loss_module, 'topk', 0)
+        if topk > out_channels:
+            raise ValueError(f'MultiStageRSNHead: its loss takes the topk={topk} worst joints of '
+                             f'out_channels={out_channels}; set loss=dict(topk={out_channels})')
 
         self.predictors = nn.ModuleList(
             nn.ModuleList(

@@ -78,7 +78,7 @@ class CoarseToFineLoss(nn.Module):
             for u, output in enumerate(units):
                 level = u + 1 if s == self.num_stages - 1 else u
                 target = targets[:, level]
-                output = output.float()
+                output = output.to(target.dtype)
                 if u < len(units) - 1:
                     name, weight = 'mse', self.mse_weight
                     value = mse_loss(output, target, visibility)

@@ -54,6 +54,11 @@ def test_what_is_no_image(tmp_path):
         LoadImage().transform(dict(img_path=str(tmp_path / 'missing.jpg')))
 
 
+def test_empty_files_cannot_be_ignored():
+    with pytest.raises(ValueError, match='ignore_empty=True'):
+        LoadImage(ignore_empty=True)
+
+
 def test_an_image_that_is_there_already_is_kept():
     image = np.zeros((4, 5, 3), np.uint8)
     assert LoadImage().transform(dict(img=image))['img_shape'] == (4, 5)

@@ -23,6 +23,14 @@ def test_flags_of_coco_are_kept_apart():
     assert flags.dtype == np.float32
 
 
+def test_flags_of_whole_bodies_are_joined():
+    results = sample()
+    raw = results['raw_ann_info']['keypoints']
+    results['raw_ann_info'] = dict(id=7, keypoints=raw[:6], foot_kpts=raw[6:9], face_kpts=raw[9:])
+    flags = LoadVisibility().transform(results)['keypoints_visible']
+    np.testing.assert_array_equal(flags, [FLAGS])
+
+
 def test_flags_of_mpii_count_as_visible():
     results = sample()
     del results['raw_ann_info']
@@ -42,6 +50,8 @@ NAN[0, 1, 0] = np.nan
 @pytest.mark.parametrize('results, message', [
     (sample(flags=[2, 3, 0, 2]), 'a.jpg, annotation 7: visibility flags'),
     (broken(raw_ann_info=dict(id=7, keypoints=[1, 2, 2])), 'expected 4 of 0, 1, 2'),
+    (broken(raw_ann_info=dict(id=7)), "use flags='binary'"),
+    (broken(keypoints_visible=np.array([[0, 1, 1, 1]])), 'in another order than the joints'),
     ({k: v for k, v in sample().items() if k != 'raw_ann_info'}, "flags='binary'"),
     (broken(keypoints=NAN), 'a.jpg'),
     (broken(keypoints=sample()['keypoints'][:, :3]), 'a.jpg'),
