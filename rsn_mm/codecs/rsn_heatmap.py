@@ -107,7 +107,7 @@ class RSNHeatmap(BaseKeypointCodec):
             keypoints_visible: (N, K) flags 2, 1, 0; all 2 if not given.
 
         Returns:
-            With ``targets='joints'``: ``keypoint_cells`` (N, K, 2), x, y of whole heatmap cells, and
+            With ``targets='joints'``: ``keypoint_cells`` (N, K, 2), x, y of whole cells, and
             ``keypoint_visibility`` (N, K), 0 outside the input. With ``'heatmap'``: ``heatmaps``
             (K, H, W) and ``keypoint_weights`` (N, K), 1 where labelled; with ``'heatmaps'`` lists
             of both over the levels. The last two take one instance, N = 1.

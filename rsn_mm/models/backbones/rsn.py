@@ -93,9 +93,10 @@ class RSN(BaseModule):
 
     def __init__(self, depth: int = 50, num_stages: int = 1, unit: str = 'rsb',
                  num_branches: int = DEFAULT_BRANCHES, variant: str = 'paper',
-                 unit_channels: int = UNIT_CHANNELS, out_mode: str = 'stages', with_cp: bool = False,
-                 norm_cfg: dict = BN, num_blocks: Sequence[int] | None = None,
-                 expansion: int | None = None, branch_width: int | None = None,
+                 unit_channels: int = UNIT_CHANNELS, out_mode: str = 'stages',
+                 with_cp: bool = False, norm_cfg: dict = BN,
+                 num_blocks: Sequence[int] | None = None, expansion: int | None = None,
+                 branch_width: int | None = None,
                  frozen_stages: int = -1, norm_eval: bool = False,
                  zero_init_residual: bool = False, channels_last: bool = False,
                  init_cfg: dict | list | None = None) -> None:
