@@ -47,7 +47,7 @@ test_evaluator = val_evaluator
 max_epochs = 16
 train_cfg = dict(max_epochs=max_epochs, val_interval=4)
 optim_wrapper = dict(
-    optimizer=dict(type='Adam', lr=3e-3, weight_decay=1e-5),
+    optimizer=dict(type='Adam', lr=2e-3, betas=(0.9, 0.99), weight_decay=1e-5),
     paramwise_cfg=dict(custom_keys={'heatmap.bn': dict(lr_mult=20)}))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=100, by_epoch=False),

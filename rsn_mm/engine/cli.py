@@ -35,8 +35,7 @@ def clear_errors() -> Iterator[None]:
     """Show what the user can mend as one message, by the first process alone."""
     try:
         yield
-        if dist.is_initialized():
-            dist.barrier()  # a process that leaves closes connections the others still use
+        distributed.leave()
     except (CommandError, DataError) as error:
         first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
         sys.exit(f'{Path(sys.argv[0]).name}: error: {error}' if first else 1)

@@ -1,7 +1,9 @@
 """Distributed runs on machines without a GPU, which mmengine alone cannot."""
 
+import atexit
 import os
 import subprocess
+import sys
 
 import torch
 import torch.distributed as dist
@@ -65,6 +67,22 @@ def prepare(cfg: Config) -> None:
         find_unused_parameters=cfg.get('find_unused_parameters', False))
     if wrapper.get('type', 'MMDistributedDataParallel') == 'MMDistributedDataParallel':
         cfg.model_wrapper_cfg = {**wrapper, 'type': 'rsn_mm.CPUDistributedDataParallel'}
+
+
+def leave() -> None:
+    """End a process of a distributed run over gloo that has done its work, with status 0.
+
+    Gloo's threads drop their last tensors when they please. Where the interpreter is being torn
+    down by then, the process aborts ("terminate called without an active exception"), although
+    everything is written. So it ends without being torn down. Other processes go on.
+    """
+    if not dist.is_initialized() or dist.get_backend() != 'gloo':
+        return
+    dist.barrier()  # who leaves closes connections that the others may still use
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _set_environment(launcher: str) -> None:
