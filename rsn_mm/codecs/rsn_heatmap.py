@@ -11,6 +11,7 @@ from torch import Tensor
 from rsn_mm.registry import KEYPOINT_CODECS
 
 from .gaussian import blur_matrix
+from .peaks import blurred_peaks
 
 #: Heatmaps run from 0 to this.
 HEATMAP_SCALE = 255.0
@@ -193,11 +194,12 @@ class RSNHeatmap(BaseKeypointCodec):
         if heatmaps.shape[-2:] != (height, width):
             raise ValueError(f'RSNHeatmap: heatmaps of (H, W) = {tuple(heatmaps.shape[-2:])}, '
                              f'expected {(height, width)}')
-        heatmaps = heatmaps.float()
+        heatmaps = heatmaps.float().contiguous()
         with torch.autocast(heatmaps.device.type, enabled=False):
-            blurred = (self._constant('blur_y', heatmaps.device) @ heatmaps
-                       @ self._constant('blur_x', heatmaps.device).mT)
-        first, second = (xy - DECODE_BORDER for xy in _two_highest(blurred))
+            peaks = blurred_peaks(heatmaps.flatten(0, 1), self._constant('blur_y', heatmaps.device),
+                                  self._constant('blur_x', heatmaps.device))
+        first, second = (xy.unflatten(0, heatmaps.shape[:2]).float() - DECODE_BORDER
+                         for xy in peaks)
         towards = second - first
         distance = towards.norm(dim=-1, keepdim=True).clamp_min(1)  # 0 only for the cell itself
         cells = first + PEAK_SHIFT * towards / distance
@@ -232,32 +234,6 @@ class RSNHeatmap(BaseKeypointCodec):
             columns=profiles(height) * HEATMAP_SCALE,
             blur_x=blur_matrix(width, self.blur_kernel_size, DECODE_BORDER),
             blur_y=blur_matrix(height, self.blur_kernel_size, DECODE_BORDER))
-
-
-def _two_highest(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """x, y of the highest cell and, once that one is 0, of the highest, each (..., 2) float32.
-
-    Of equal cells the first in reading order. Row maxima first: a search over all cells for an
-    index is much slower than for a value.
-
-    Args:
-        maps: (..., H, W).
-    """
-    rows = maps.amax(-1)
-    y1, line1 = _highest_row(maps, rows)
-    x1 = line1.argmax(-1, keepdim=True)
-    line1 = line1.scatter(-1, x1, 0)
-    rows = rows.scatter(-1, y1, line1.amax(-1, keepdim=True))
-    y2, line2 = _highest_row(maps, rows)
-    x2 = torch.where(y2 == y1, line1, line2).argmax(-1, keepdim=True)
-    return torch.cat((x1, y1), -1).float(), torch.cat((x2, y2), -1).float()
-
-
-def _highest_row(maps: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Index (..., 1) of the row with the highest maximum, and its cells (..., W)."""
-    y = rows.argmax(-1, keepdim=True)
-    index = y[..., None].expand(*maps.shape[:-2], 1, maps.shape[-1])
-    return y, maps.gather(-2, index).squeeze(-2)
 
 
 def _check_size(name: str, size_wh: object) -> None:
