@@ -17,10 +17,13 @@ MODEL_WRAPPERS = Registry(
     'model_wrapper', parent=root.MODEL_WRAPPERS, scope=SCOPE, locations=['rsn_mm.engine'])
 OPTIM_WRAPPERS = Registry(
     'optimizer wrapper', parent=root.OPTIM_WRAPPERS, scope=SCOPE, locations=['rsn_mm.engine'])
+WEIGHT_INITIALIZERS = Registry(
+    'weight initializer', parent=root.WEIGHT_INITIALIZERS, scope=SCOPE,
+    locations=['rsn_mm.models'])
 HOOKS = Registry('hook', parent=root.HOOKS, scope=SCOPE, locations=['rsn_mm.engine'])
 DATASETS = Registry('dataset', parent=root.DATASETS, scope=SCOPE, locations=['rsn_mm.datasets'])
 TRANSFORMS = Registry(
     'transform', parent=root.TRANSFORMS, scope=SCOPE, locations=['rsn_mm.datasets.transforms'])
-METRICS = Registry('metric', parent=root.METRICS, scope=SCOPE, locations=['rsn_mm.engine'])
+METRICS = Registry('metric', parent=root.METRICS, scope=SCOPE, locations=['rsn_mm.evaluation'])
 KEYPOINT_CODECS = Registry(
     'keypoint codec', parent=MMPOSE_CODECS, scope=SCOPE, locations=['rsn_mm.codecs'])

@@ -2,15 +2,19 @@
 """Print the size of networks: parameters, and GFLOPs counted as in the papers."""
 
 import argparse
+import sys
 from pathlib import Path
 
+import yaml
 from rich.console import Console
 from rich.table import Table
 
-from rsn_mm.apis.complexity import measure
+from rsn_mm.apis.complexity import Complexity, measure
 from rsn_mm.engine import cli
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = ROOT / 'configs'
+HEADER = ('network', 'input', 'params (M)', 'GFLOPs', 'paper', 'deviation', 'all heads', 'PRM')
 #: Columns, where the output is no terminal that knows its width.
 WIDTH = 120
 
@@ -20,11 +24,51 @@ def parse_args() -> argparse.Namespace:
         description='Print parameters and GFLOPs of networks. GFLOPs are multiply-adds of '
         'convolutions over 2^30, for one image without its mirror image, as the papers count: '
         '"GFLOPs" what runs in testing, where a multi-stage head gives the last heatmaps only, '
-        '"all heads" as in training, "PRM" what the Pose Refine Machine adds.')
+        '"all heads" as in training, "PRM" what the Pose Refine Machine, or what is in its place, '
+        'adds. '
+        '"paper" is what the RSN paper reports, if it does (from the metafiles of configs/), and '
+        '"deviation" how far "GFLOPs" is from it.')
     cli.add_config_options(parser, several=True)
     parser.add_argument('--input-size', nargs=2, type=int, metavar=('W', 'H'),
                         help="instead of the codec's; for detectors, which have none")
+    parser.add_argument('--markdown', action='store_true', help='print the table of docs')
     return parser.parse_args()
+
+
+def papers_gflops() -> dict[Path, float]:
+    """What the paper reports, by config."""
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    return {
+        ROOT / model['Config']: model['Metadata']['Paper GFLOPs']
+        for metafile in index['Import']
+        for model in yaml.safe_load((ROOT / metafile).read_text())['Models']
+        if 'Paper GFLOPs' in model['Metadata']}
+
+
+def row(name: str, size: Complexity, paper: float | None) -> tuple[str, ...]:
+    """Cells of a network, in the order of the header."""
+    return (
+        name, '{}x{}'.format(*size.input_size_wh), f'{size.params / 1e6:.1f}',
+        f'{size.gflops:.2f}', f'{paper}' if paper else '',
+        f'{size.gflops / paper - 1:+.1%}' if paper else '', f'{size.gflops_all_heads:.2f}',
+        f'+{size.prm_gflops:.2f}' if size.prm_gflops else '')
+
+
+def show(rows: list[tuple[str, ...]], markdown: bool) -> None:
+    """Print the table."""
+    if markdown:
+        for cells in (HEADER, ('---', ) * len(HEADER), *rows):
+            print(f'| {" | ".join(cells)} |')
+        return
+    table = Table()
+    for i, name in enumerate(HEADER):
+        table.add_column(name, justify='right' if i else 'left')
+    for cells in rows:
+        table.add_row(*cells)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    console.print(table)
 
 
 def main() -> None:
@@ -34,28 +78,20 @@ def main() -> None:
             raise cli.CommandError(f'--input-size {args.input_size}: expected two positive numbers')
         paths = args.config or sorted(
             path for path in CONFIGS.rglob('*.py') if path.parent.name != '_base_')
-        table = Table()
-        table.add_column('network')
-        for name in ('input', 'params (M)', 'GFLOPs', 'all heads', 'PRM'):
-            table.add_column(name, justify='right')
-        left_out = []
+        # A changed network is not the paper's.
+        paper = {} if args.input_size or args.cfg_options else papers_gflops()
+        rows, left_out = [], []
         for path in paths:
             cfg = cli.load_config(path, args.cfg_options)
             try:
                 size = measure(cfg, args.input_size)
             except ValueError as error:
-                left_out.append(f'{path}: {error}; give --input-size')
+                left_out.append(f'{path}: {error}')
                 continue
-            table.add_row(
-                Path(path).stem, '{}x{}'.format(*size.input_size_wh), f'{size.params / 1e6:.1f}',
-                f'{size.gflops:.2f}', f'{size.gflops_all_heads:.2f}',
-                f'+{size.prm_gflops:.2f}' if size.prm_gflops else '')
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=WIDTH)
-        console.print(table)
+            rows.append(row(Path(path).stem, size, paper.get(Path(path).resolve())))
+        show(rows, args.markdown)
         for line in left_out:
-            console.print(f'left out {line}', soft_wrap=True, highlight=False)
+            print(f'left out {line}', file=sys.stderr)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """How large a network is: parameters, and multiply-adds of its convolutions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from mmengine.config import Config
@@ -21,11 +21,11 @@ class Complexity:
     """Size of a network for one image.
 
     Args:
-        input_size_wh: Of the image, in pixels.
+        input_size_wh: Of the image, in pixels; of an ensemble, the largest.
         params: Number of parameters.
         gflops: Of what runs when testing: of a multi-stage head only the last heatmaps.
         gflops_all_heads: Of all heatmaps, as in training.
-        prm_gflops: What of ``gflops`` the Pose Refine Machine adds.
+        prm_gflops: What of ``gflops`` the Pose Refine Machine, or the attention in its place, adds.
     """
 
     input_size_wh: tuple[int, int]
@@ -39,19 +39,25 @@ def measure(cfg: Config, input_size_wh: tuple[int, int] | None = None) -> Comple
     """Count the network of a config, without computing or allocating anything.
 
     Args:
-        cfg: Config of a pose estimator, or of any model of mmpose or mmdet whose ``forward`` has a
-            mode ``'tensor'``.
+        cfg: Config of a pose estimator, of an ensemble (the sum of its members), or of any model
+            of mmpose or mmdet whose ``forward`` has a mode ``'tensor'``.
         input_size_wh: By default that of the head's codec.
 
     Raises:
-        ValueError: If no input size is given and the model has no codec that tells one.
+        ValueError: If no input size is given and the model has no codec that tells one, or one is
+            given to an ensemble.
     """
     init_default_scope(cfg.get('default_scope') or 'mmpose')
+    if 'members' in cfg.model:
+        if input_size_wh is not None:
+            raise ValueError('the members of an ensemble have input sizes of their own')
+        return _sum([measure(Config.fromfile(member.config)) for member in cfg.model.members])
     model = _build(cfg.model)
     codec = getattr(getattr(model, 'head', None), 'decoder', None)
     size_wh = input_size_wh or getattr(codec, 'input_size', None)
     if size_wh is None:
-        raise ValueError('the model has no codec that tells the input size')
+        raise ValueError('the model has no codec that tells the input size; give it '
+                         '(--input-size)')
     params = sum(p.numel() for p in model.parameters())
     tested, all_heads = _count(model, size_wh)
     without_prm = tested
@@ -60,6 +66,12 @@ def measure(cfg: Config, input_size_wh: tuple[int, int] | None = None) -> Comple
         plain.model.head.prm = None
         without_prm, _ = _count(_build(plain.model), size_wh)
     return Complexity(tuple(size_wh), params, tested, all_heads, tested - without_prm)
+
+
+def _sum(sizes: list[Complexity]) -> Complexity:
+    totals = {field.name: sum(getattr(size, field.name) for size in sizes)
+              for field in fields(Complexity) if field.name != 'input_size_wh'}
+    return Complexity(max(size.input_size_wh for size in sizes), **totals)
 
 
 def _build(model_cfg: dict) -> nn.Module:

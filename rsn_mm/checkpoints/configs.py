@@ -31,11 +31,14 @@ class ShippedConfig:
 
     def options(self, network: Network, preprocessing: Preprocessing) -> list[str]:
         """``--cfg-options`` that make the config one for this network and these images."""
+        changed = {
+            field.name for field in fields(Network)
+            if getattr(network, field.name) != getattr(self.network, field.name)}
+        if 'num_branches' in changed:
+            changed.add('branch_width')  # whose default goes by the number of branches
         return [
-            f'{entry}={getattr(network, field.name)}'
-            for field in fields(Network)
-            if getattr(network, field.name) != getattr(self.network, field.name)
-            for entry in ENTRIES[field.name]] + preprocessing.options(self.preprocessing)
+            f'{entry}={getattr(network, name)}' for name, entries in ENTRIES.items()
+            if name in changed for entry in entries] + preprocessing.options(self.preprocessing)
 
 
 def _shipped() -> list[ShippedConfig]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
@@ -12,6 +13,8 @@ from .layers import CheckpointedModule, conv_norm
 
 def resize(x: Tensor, size_hw: Sequence[int]) -> Tensor:
     """Bilinear resize with aligned corners, as everywhere in the reference."""
+    if x.shape[-2:] == torch.Size(size_hw):
+        return x
     return interpolate(x, size=tuple(size_hw), mode='bilinear', align_corners=True)
 
 
@@ -38,9 +41,10 @@ class DecoderUnit(CheckpointedModule):
         out = self.lateral(x)
         if self.up is not None:
             size_hw = x.shape[-2:]
-            out = out + (resize(self.up(coarser), size_hw) if self.up_before_resize
-                         else self.up(resize(coarser, size_hw)))
-        return relu(out)
+            # Into the memory of the lateral norm's output, which no backward needs.
+            out.add_(resize(self.up(coarser), size_hw) if self.up_before_resize
+                     else self.up(resize(coarser, size_hw)))
+        return relu(out, inplace=True)
 
 
 class Bridge(BaseModule):

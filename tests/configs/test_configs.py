@@ -15,7 +15,9 @@ import rsn_mm  # noqa: F401
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').glob('*/*.py')
                  if path.parent.name != '_base_')
-NETWORKS = [path for path in CONFIGS if path.parent.name != 'mixing']
+#: Ensembles are tested where their model is.
+ENSEMBLES = [path for path in CONFIGS if 'ensemble' in path.stem]
+NETWORKS = [path for path in CONFIGS if path.parent.name != 'mixing' and path not in ENSEMBLES]
 #: Longest delta over its bases, in lines; configs that are a data set of their own are longer.
 MAX_LINES = 15
 OWN_DATA = {'rsn18_lsp-128x96', 'rsn18_synthetic-128x96'}
@@ -30,10 +32,10 @@ def load(path: Path) -> Config:
 def test_builds_and_runs(path):
     cfg = load(path)
     with torch.device('meta'):
-        model = MODELS.build(cfg.model)
+        model = MODELS.build(cfg.model).eval()  # norms in training take most of the time
     width, height = model.head.decoder.input_size
-    with torch.device('meta'):
-        stages = model.head(model.backbone(torch.zeros(2, 3, height, width)))
+    with torch.no_grad():
+        stages = model.head(model.backbone(torch.zeros(2, 3, height, width, device='meta')))
     joints = cfg.model.head.out_channels
     assert len(stages) == cfg.model.backbone.num_stages
     assert all(h.shape == (2, joints, height // 4, width // 4) for units in stages for h in units)
@@ -58,6 +60,30 @@ def test_deltas_are_short(path):
     lines = [line for line in (ROOT / path).read_text().splitlines() if line.strip()]
     assert lines[0].startswith('#')  # what it is
     assert path.stem in OWN_DATA or len(lines) <= MAX_LINES
+
+
+# What an ablation changes in the network that it is compared with, and nothing else.
+@pytest.mark.parametrize('stem, base, changes', [
+    ('rsn18-3branch', 'rsn/rsn18', dict(backbone=dict(num_branches=3))),
+    ('rsn50-6branch', 'rsn/rsn50', dict(backbone=dict(num_branches=6))),
+    ('rsn18-se', 'ablation/rsn18-prm', dict(head=dict(prm=dict(type='SE', position='feature')))),
+    ('rsn50-cbam', 'ablation/rsn50-prm',
+     dict(head=dict(prm=dict(type='CBAM', position='feature')))),
+    ('rsn18-prm', 'rsn/rsn18', dict(head=dict(prm=dict(position='feature')))),
+    ('resnet18', 'rsn/rsn18', dict(backbone=dict(unit='basic'))),
+    ('resnet18-prm', 'ablation/resnet18', dict(head=dict(prm=dict(position='feature')))),
+    ('resnet50x4-prm', 'mspn/mspn50x4', dict(head=dict(prm=dict(position='feature')))),
+    ('res2net50', 'mspn/mspn50', dict(backbone=dict(unit='res2net'))),
+    ('res2net50x4', 'rsn/rsn50x4', dict(backbone=dict(unit='res2net'))),
+    ('dense50', 'rsn/rsn50', dict(backbone=dict(unit='dense'))),
+    ('osnet18', 'rsn/rsn18', dict(backbone=dict(unit='osnet'))),
+])
+def test_ablations_change_one_thing(stem, base, changes):
+    found = load(Path(f'configs/ablation/{stem}_coco-256x192.py'))
+    expected = load(Path(f'configs/{base}_coco-256x192.py'))
+    for part, options in changes.items():
+        expected.model[part].update(options)
+    assert found.to_dict() == expected.to_dict()
 
 
 def test_the_recipe_is_the_released_one():
@@ -90,4 +116,4 @@ def test_metafiles_list_every_network_once():
             listed.append(model['Config'])
             for result in model.get('Results', []):
                 assert result['Source']  # whose figure it is
-    assert sorted(listed) == sorted(map(str, NETWORKS))
+    assert sorted(listed) == sorted(map(str, NETWORKS + ENSEMBLES))

@@ -267,6 +267,14 @@ def test_init_is_kaiming_over_the_fan_out():
         assert (norm.weight == 1).all() and (norm.bias == 0).all()
 
 
+def test_given_init_reaches_every_layer():
+    model = RSN(**TINY, num_stages=2, init_cfg=dict(type='Normal', layer='Conv2d', std=0.001))
+    model.init_weights()
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d):
+            assert module.weight.std().item() == pytest.approx(0.001, rel=0.2), name
+
+
 @pytest.mark.parametrize('unit', sorted(UNITS))
 def test_zero_init_makes_units_identities(unit):
     model = RSN(**TINY, unit=unit, zero_init_residual=True)
@@ -283,6 +291,7 @@ def test_zero_init_makes_units_identities(unit):
     (dict(out_mode='last'), "out_mode='last'"),
     (dict(num_stages=0), 'num_stages=0'),
     (dict(num_branches=1), 'num_branches=1'),
+    (dict(branch_width=0), r'branch_width=\(0,\)'),
     (dict(frozen_stages=3, num_stages=2), 'frozen_stages=3'),
     (dict(expansion=0), r'expansion=\(0,\)'),
     (dict(num_blocks=(1, 0)), r'num_blocks=\(1, 0\)'),

@@ -17,19 +17,22 @@ from rsn_mm.registry import MODELS
 from ..decoder import Decoder
 from ..encoder import BASE_PLANES, Encoder
 from ..layers import BN, KAIMING_INIT, conv_norm, norm_layers
-from ..units import UNITS, ResidualUnit
+from ..units import BRANCHES, UNITS, ResidualUnit
 
 #: Units per level, fine to coarse, as in the ResNet of the same depth.
 NUM_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 STEM_CHANNELS = 64
 UNIT_CHANNELS = 256
-DEFAULT_BRANCHES = 4
 VARIANTS = ('paper', 'released')
 OUT_MODES = ('stages', 'pyramid')
 
 
-class Stem(BaseModule):
-    """7x7 convolution of stride 2 and 3x3 max-pooling of stride 2."""
+class Stem(nn.Module):
+    """7x7 convolution of stride 2 and 3x3 max-pooling of stride 2.
+
+    No ``BaseModule``: mmengine would let the convolution initialise itself after, and against, the
+    backbone's ``init_cfg``.
+    """
 
     def __init__(self, norm_cfg: dict) -> None:
         super().__init__()
@@ -62,7 +65,8 @@ class RSN(BaseModule):
         depth: 18, 50 or 101: units per level as in that ResNet.
         num_stages: Number of stages, 1 or more.
         unit: Name of the residual unit, one of :data:`~rsn_mm.models.units.UNITS`.
-        num_branches: Branches of a unit that has branches, 2 to 6 in the paper's Table 4.
+        num_branches: Branches of a unit that has branches, 2 to 6 in the paper's Table 4: of an
+            RSB, scales of Res2Net, layers of a dense unit, streams of OSNet.
         variant: ``'paper'`` or ``'released'``, see above.
         unit_channels: Channels of the decoder's outputs.
         out_mode: ``'stages'`` for multi-stage heads, ``'pyramid'`` for necks such as FPN and for
@@ -72,7 +76,9 @@ class RSN(BaseModule):
         num_blocks: Units per level, fine to coarse, instead of what ``depth`` implies; its length
             is the number of levels.
         expansion: Output over base channels of a level, instead of what the unit implies.
-        branch_width: Channels of a branch where the base is 64 (default 26).
+        branch_width: Channels of a branch where the base is 64, instead of the unit's own choice.
+            That of the RSB is 26; in the paper's variant with other than 4 branches, what keeps
+            the cost.
         frozen_stages: -1: nothing; 0: the stem; ``i``: the stem and the first ``i`` stages are in
             eval mode and get no gradient.
         norm_eval: Keep all batch norms in eval mode in training.
@@ -81,6 +87,7 @@ class RSN(BaseModule):
         channels_last: Compute in that memory format, in which convolutions are faster on most
             processors and under AMP on GPUs; the result is the same up to rounding.
         init_cfg: Initialisation; by default the reference's.
+            ``dict(type='rsn_mm.PretrainedResNet', ...)`` loads a ResNet into the first stage.
 
     Raises:
         ValueError: If an option is unknown, contradicts another one or has no effect.
@@ -92,7 +99,7 @@ class RSN(BaseModule):
     """
 
     def __init__(self, depth: int = 50, num_stages: int = 1, unit: str = 'rsb',
-                 num_branches: int = DEFAULT_BRANCHES, variant: str = 'paper',
+                 num_branches: int = BRANCHES, variant: str = 'paper',
                  unit_channels: int = UNIT_CHANNELS, out_mode: str = 'stages',
                  with_cp: bool = False, norm_cfg: dict = BN,
                  num_blocks: Sequence[int] | None = None, expansion: int | None = None,
@@ -118,7 +125,7 @@ class RSN(BaseModule):
         if zero_init_residual and norm_cfg is None:
             raise ValueError('RSN: zero_init_residual=True needs norms, but norm_cfg is None')
         unit_class = UNITS[unit]
-        given = dict(num_branches=(num_branches, DEFAULT_BRANCHES), variant=(variant, 'paper'),
+        given = dict(num_branches=(num_branches, BRANCHES), variant=(variant, 'paper'),
                      branch_width=(branch_width, None))
         options = {name: value for name, (value, default) in given.items() if value != default}
         for name in options.keys() - unit_class.options:
@@ -126,7 +133,8 @@ class RSN(BaseModule):
         num_blocks = tuple(NUM_BLOCKS[depth] if num_blocks is None else num_blocks)
         if expansion is None:
             expansion = unit_class.default_expansion(depth, variant)
-        for name, values in (('num_blocks', num_blocks), ('expansion', (expansion, ))):
+        for name, values in (('num_blocks', num_blocks), ('expansion', (expansion, )),
+                             ('branch_width', (1 if branch_width is None else branch_width, ))):
             if not values or min(values) < 1:
                 raise ValueError(f'RSN: {name}={values}, expected 1 or more')
 
@@ -172,7 +180,7 @@ class RSN(BaseModule):
         pretrained = any(cfg.get('type') == 'Pretrained' for cfg in given)
         if self.zero_init_residual and not pretrained:
             for module in self.modules():
-                if isinstance(module, ResidualUnit):
+                if isinstance(module, ResidualUnit) and not module.loaded:
                     nn.init.zeros_(module.last_norm.weight)
 
     def train(self, mode: bool = True) -> 'RSN':

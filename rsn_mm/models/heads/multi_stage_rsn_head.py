@@ -16,7 +16,7 @@ from ..decoder import resize
 from ..layers import BN, KAIMING_INIT, conv_norm
 from ..losses import CoarseToFineLoss
 from .accuracy import pck_accuracy
-from .pose_refine_machine import PoseRefineMachine
+from .attention import build_attention
 
 Features = Sequence[Sequence[Tensor]]
 
@@ -30,7 +30,7 @@ class HeatmapPredictor(BaseModule):
         in_channels: Channels of the feature.
         out_channels: Number of joints.
         heatmap_size: (W, H).
-        prm: What makes a PRM of so many channels; with ``position='feature'`` it stands in place of
+        prm: Config of a PRM or of what stands for it; with ``position='feature'`` it is in place of
             the 1x1 convolution, with ``'heatmap'`` it refines the heatmaps.
     """
 
@@ -39,15 +39,14 @@ class HeatmapPredictor(BaseModule):
         super().__init__()
         prm = dict(prm or {})
         position = prm.pop('position', None)
-
-        def build_prm(channels: int) -> PoseRefineMachine:
-            return PoseRefineMachine(channels, **{'norm_cfg': norm_cfg, **prm})
-
+        prm.setdefault('norm_cfg', norm_cfg)
         self.size_hw = tuple(heatmap_size)[::-1]
-        self.feature = build_prm(in_channels) if position == 'feature' else conv_norm(
-            in_channels, in_channels, norm_cfg=norm_cfg)
+        self.feature = (
+            build_attention(in_channels, **prm) if position == 'feature'
+            else conv_norm(in_channels, in_channels, norm_cfg=norm_cfg))
         self.heatmap = conv_norm(in_channels, out_channels, 3, norm_cfg=norm_cfg, relu=False)
-        self.refine = build_prm(out_channels) if position == 'heatmap' else nn.Identity()
+        self.refine = (
+            build_attention(out_channels, **prm) if position == 'heatmap' else nn.Identity())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.refine(resize(self.heatmap(self.feature(x)), self.size_hw))
@@ -68,8 +67,9 @@ class MultiStageRSNHead(BaseHead):
         num_units: Units of a stage.
         unit_channels: Channels of the backbone's outputs.
         prm: Pose Refine Machine on the last unit of the last stage: ``dict(position='feature')``
-            (the paper's cost) or ``'heatmap'`` (the released class), with any other argument of
-            :class:`PoseRefineMachine`.
+            (the paper's cost) or ``'heatmap'`` (the released class). ``type`` puts another
+            attention in its place, ``'SE'``, ``'CBAM'`` or any registered module that takes
+            ``channels`` and ``norm_cfg``. Other entries are arguments of that module.
         norm_cfg: Normalisation of every layer.
         loss: Config of the loss; ``num_stages`` is filled in.
         decoder: Config of the codec.

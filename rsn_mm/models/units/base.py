@@ -29,6 +29,8 @@ class ResidualUnit(CheckpointedModule):
                  norm_cfg: dict, with_cp: bool = False) -> None:
         super().__init__(with_cp)
         self.out_channels = planes * expansion
+        #: Whether its weights were loaded, so that no initialisation is to change them.
+        self.loaded = False
         self.shortcut = nn.Identity()
         if stride != 1 or in_channels != self.out_channels:
             self.shortcut = conv_norm(
@@ -50,4 +52,5 @@ class ResidualUnit(CheckpointedModule):
         raise NotImplementedError
 
     def compute(self, x: Tensor) -> Tensor:
-        return self.relu(self.residual(x) + self.shortcut(x))
+        # The residual ends with a norm, whose backward needs its input: the sum takes its memory.
+        return self.relu(self.residual(x).add_(self.shortcut(x)))

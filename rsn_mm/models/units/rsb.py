@@ -5,9 +5,7 @@ from torch import Tensor, nn
 
 from ..layers import conv_norm
 from .base import ResidualUnit
-
-#: Base channels for which ``branch_width`` is given.
-REFERENCE_PLANES = 64
+from .width import BRANCH_WIDTH, BRANCHES, equal_cost_width, rsb_cost, scaled_width
 
 
 class ResidualStepsBlock(ResidualUnit):
@@ -20,7 +18,10 @@ class ResidualStepsBlock(ResidualUnit):
 
     Args:
         num_branches: 2 or more; the paper's network has 4.
-        branch_width: Channels of a branch where the base is 64: ``b = base * branch_width // 64``.
+        branch_width: Channels of a branch where the base is 64: ``b = base * branch_width // 64``;
+            26 by default. With another number of branches than 4 the default of the variant
+            ``'paper'`` is the width at which the unit costs the same (its Table 4 compares 2 to 6
+            branches at "unchanged capacity", without widths).
         variant: What the base is: ``'paper'``, the level's planes; ``'released'``, the unit's input
             channels, as in the released code.
     """
@@ -28,12 +29,16 @@ class ResidualStepsBlock(ResidualUnit):
     options = frozenset({'num_branches', 'branch_width', 'variant'})
 
     def __init__(self, in_channels: int, planes: int, *, expansion: int, stride: int = 1,
-                 norm_cfg: dict, with_cp: bool = False, num_branches: int = 4,
-                 branch_width: int = 26, variant: str = 'paper') -> None:
+                 norm_cfg: dict, with_cp: bool = False, num_branches: int = BRANCHES,
+                 branch_width: int | None = None, variant: str = 'paper') -> None:
         super().__init__(in_channels, planes, expansion=expansion, stride=stride,
                          norm_cfg=norm_cfg, with_cp=with_cp)
-        base = planes if variant == 'paper' else in_channels
-        width = base * branch_width // REFERENCE_PLANES
+        if branch_width is None and variant == 'paper':
+            width = equal_cost_width(
+                lambda w: rsb_cost(w, self.out_channels, num_branches), planes, self.out_channels)
+        else:
+            base = planes if variant == 'paper' else in_channels
+            width = scaled_width(base, branch_width or BRANCH_WIDTH)
         self.split = conv_norm(in_channels, num_branches * width, stride=stride, norm_cfg=norm_cfg)
         self.branches = nn.ModuleList(
             nn.ModuleList(conv_norm(width, width, 3, norm_cfg=norm_cfg) for _ in range(i + 1))

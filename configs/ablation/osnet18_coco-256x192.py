@@ -1,0 +1,4 @@
+# OSNet-style units at the cost of RSN-18; widths are inferred.
+_base_ = ['../_base_/coco_256x192.py']
+
+model = dict(backbone=dict(depth=18, unit='osnet'))

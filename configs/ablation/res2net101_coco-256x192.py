@@ -1,0 +1,4 @@
+# Res2Net-101 (paper, Table 3: 7.5 GFLOPs).
+_base_ = ['../_base_/coco_256x192.py']
+
+model = dict(backbone=dict(depth=101, unit='res2net'))

@@ -1,0 +1,4 @@
+# ResNet-50 with the Pose Refine Machine (paper, Table 5: 6.4 GFLOPs).
+_base_ = ['../mspn/mspn50_coco-256x192.py']
+
+model = dict(head=dict(prm=dict(position='feature')))

@@ -1,0 +1,4 @@
+# RSN-18 with convolutional block attention in place of the Pose Refine Machine.
+_base_ = ['../rsn/rsn18_coco-256x192.py']
+
+model = dict(head=dict(prm=dict(type='CBAM', position='feature')))

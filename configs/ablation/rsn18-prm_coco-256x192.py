@@ -1,0 +1,4 @@
+# RSN-18 with the Pose Refine Machine.
+_base_ = ['../rsn/rsn18_coco-256x192.py']
+
+model = dict(head=dict(prm=dict(position='feature')))

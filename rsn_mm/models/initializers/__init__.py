@@ -1,0 +1,3 @@
+from .pretrained_resnet import PretrainedResNet
+
+__all__ = ['PretrainedResNet']
