@@ -11,6 +11,8 @@ from torch import Tensor
 from rsn_mm.models import MultiStageRSNHead
 from rsn_mm.models.decoder import DecoderUnit
 
+from .packed_conv import pack_convs
+
 
 class OptimizedEstimator(TopdownPoseEstimator):
     """What :func:`optimize` returns: predicts, and does not train."""
@@ -82,5 +84,8 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None, comp
         if isinstance(module, DecoderUnit):
             module.up_before_resize = True
     if compile:
-        fast.heatmaps = torch.compile(fast.heatmaps)
+        # Constant weights: the compiler may bring them into the layout that it likes.
+        fast.heatmaps = torch.compile(torch.no_grad()(fast.heatmaps), options={'freezing': True})
+    else:
+        pack_convs(fast)
     return fast

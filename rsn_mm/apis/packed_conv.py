@@ -1,0 +1,83 @@
+"""Convolutions as a processor runs them fastest: weights in its layout, the ReLU in the same pass."""
+
+import torch
+from mmcv.cnn import ConvModule
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+#: What torch's compiler makes of a convolution on a processor, where this torch is built with it.
+_OPS = torch.ops.mkldnn if (
+    torch.backends.mkldnn.is_available()
+    and hasattr(torch.ops.mkldnn, '_convolution_pointwise')
+    and hasattr(torch.ops.mkldnn, '_reorder_convolution_weight')) else None
+
+
+class PackedConv(nn.Module):
+    """A convolution, followed by a ReLU or not, for prediction.
+
+    On a processor oneDNN brings the weights into its own layout before every convolution; here
+    that is done once. Elsewhere, in tracing and where gradients are wanted, the plain modules run.
+
+    Args:
+        conv: Kept, with its weights.
+        relu: Whether a ReLU follows.
+    """
+
+    def __init__(self, conv: nn.Conv2d, relu: bool = False) -> None:
+        super().__init__()
+        self.conv = conv
+        self.relu = relu
+        self._packed: tuple[int, Tensor] | None = None  # version of the weights, and these
+
+    def forward(self, x: Tensor) -> Tensor:
+        conv = self.conv
+        if not self._can_pack(x):
+            return relu(conv(x), inplace=True) if self.relu else conv(x)
+        version = conv.weight._version
+        if self._packed is None or self._packed[0] != version:
+            self._packed = version, _OPS._reorder_convolution_weight(
+                conv.weight.detach(), conv.padding, conv.stride, conv.dilation, conv.groups,
+                x.shape)
+        return _OPS._convolution_pointwise(
+            x, self._packed[1], conv.bias, conv.padding, conv.stride, conv.dilation, conv.groups,
+            'relu' if self.relu else 'none', [], '')
+
+    def _can_pack(self, x: Tensor) -> bool:
+        weight = self.conv.weight
+        return (_OPS is not None and x.device.type == weight.device.type == 'cpu'
+                and (x.dtype == weight.dtype == torch.float32
+                     or x.dtype == weight.dtype == torch.bfloat16
+                     and _OPS._is_mkldnn_bf16_supported())
+                and len(x) > 0 and not weight.is_inference()
+                and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
+                and not torch.compiler.is_compiling() and not torch.jit.is_tracing())
+
+    def _apply(self, fn: object, recurse: bool = True) -> nn.Module:
+        self._packed = None  # moved or cast
+        return super()._apply(fn, recurse)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, '_packed': None}  # the layout is this process's
+
+
+def pack_convs(module: nn.Module) -> None:
+    """Put a :class:`PackedConv` in place of every convolution inside ``module``, norms folded."""
+    for name, child in module.named_children():
+        if isinstance(child, ConvModule) and _is_conv_and_relu(child):
+            setattr(module, name, PackedConv(child.conv, relu=child.with_activation))
+        elif _is_plain_conv(child):
+            setattr(module, name, PackedConv(child))
+        else:
+            pack_convs(child)
+
+
+def _is_plain_conv(module: nn.Module) -> bool:
+    return (type(module) is nn.Conv2d and module.padding_mode == 'zeros'
+            and not isinstance(module.padding, str))
+
+
+def _is_conv_and_relu(module: ConvModule) -> bool:
+    """Whether it computes nothing but a convolution and, perhaps, a ReLU."""
+    return (_is_plain_conv(module.conv) and not module.with_explicit_padding
+            and isinstance(module.norm, nn.Identity | None)
+            and (not module.with_activation or type(module.activate) is nn.ReLU))

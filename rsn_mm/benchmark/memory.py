@@ -1,0 +1,58 @@
+"""Peak memory of a training step, each in a process of its own."""
+
+import multiprocessing
+import resource
+from concurrent.futures import ProcessPoolExecutor
+
+import torch
+
+from . import networks
+from .networks import Case
+from .timing import REFERENCE
+
+IMAGES = 32
+#: Options of the step by its name: the network's, AMP, and into how many parts the batch is cut.
+FORMS = {
+    REFERENCE: dict(),
+    'ours': dict(),
+    'ours, bf16 AMP': dict(amp=True),
+    'ours, with_cp': dict(with_cp=True),
+    'ours, with_cp, bf16 AMP': dict(with_cp=True, amp=True),
+    'ours, accumulated over 4 x 8 images': dict(parts=4),
+}
+
+
+def training_memory(device: torch.device) -> dict[str, int]:
+    """Bytes by form, above what the process holds before the step."""
+    peaks = {}
+    context = multiprocessing.get_context('spawn')
+    for name, options in FORMS.items():
+        with ProcessPoolExecutor(1, mp_context=context) as process:
+            peaks[name] = process.submit(_peak, name, device, **options).result()
+    return peaks
+
+
+def _peak(name: str, device: torch.device, amp: bool = False, with_cp: bool = False,
+          parts: int = 1) -> int:
+    from .steps import _training_step
+
+    case = Case()
+    model_cfg = networks.mmposes(case) if name == REFERENCE else networks.ours(
+        case, channels_last=True)
+    if with_cp:
+        model_cfg['backbone']['with_cp'] = True
+    model = networks.build(model_cfg, device)
+    side = REFERENCE if name == REFERENCE else 'ours'
+    count = IMAGES // parts
+    samples = networks.training_samples(
+        count, case, networks.target_transforms(case)[side], device)
+    images = networks.random_images(count, case.size_wh, device)
+    before = _used(device)
+    _training_step(model, images, samples, amp)()
+    return _used(device) - before
+
+
+def _used(device: torch.device) -> int:
+    if device.type == 'cuda':
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

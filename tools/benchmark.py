@@ -1,0 +1,93 @@
+#!/usr/bin/env python
+"""Time training and prediction against MMPose, side by side."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from rsn_mm.benchmark import STEPS, machine, report
+from rsn_mm.benchmark.steps import Settings
+from rsn_mm.engine import cli
+
+WIDTH = 120
+DEFAULT_DATA = Path(__file__).resolve().parents[1] / 'configs/rsn/rsn18_synthetic-128x96.py'
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Time each step against MMPose 1.3.2, both in turns in one process: the '
+        "network is MMPose's RSN-18 with the same weights on both sides. Ratios are medians over "
+        'the rounds, with quartiles.')
+    parser.add_argument('--steps', nargs='+', choices=STEPS, default=list(STEPS), metavar='STEP',
+                        help=f'of {", ".join(STEPS)} (default all)')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--rounds', type=int, default=7, help='turns of every race (default 7)')
+    parser.add_argument('--compile', action='store_true',
+                        help='also time what torch.compile makes of the networks')
+    parser.add_argument('--data', default=str(DEFAULT_DATA), metavar='CONFIG',
+                        help='config whose test data loader and evaluation run on (default '
+                        'generated images)')
+    parser.add_argument('--threads', type=int, help="processor threads (default torch's)")
+    parser.add_argument('--out', type=Path, metavar='DIR',
+                        help='write benchmark.json, benchmark.md and benchmark.png into a new folder')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    with cli.clear_errors():
+        check(args)
+        logging.disable(logging.WARNING)
+        if args.threads:
+            torch.set_num_threads(args.threads)
+        if args.out:
+            args.out.mkdir(parents=True)
+        run(args)
+
+
+def check(args: argparse.Namespace) -> None:
+    for option, value in (('--rounds', args.rounds), ('--threads', args.threads)):
+        if value is not None and value < 1:
+            raise cli.CommandError(f'{option} {value}: expected 1 or more')
+    if args.out and args.out.exists():
+        raise cli.CommandError(f'--out {args.out} is there already: remove it or choose another '
+                               'name')
+    if not Path(args.data).is_file():
+        raise cli.CommandError(f'--data: config {args.data} does not exist')
+    try:
+        torch.empty(0, device=args.device)
+    except (RuntimeError, AssertionError) as error:
+        raise cli.CommandError(f'--device {args.device}: {error}') from error
+
+
+def run(args: argparse.Namespace) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    device = torch.device(args.device)
+    about = machine.describe(device)
+    rates = {'fp32': 0., 'bf16': 0.}
+    for dtype, rate in machine.matmul_rates(device).items():
+        rates['bf16' if dtype == torch.bfloat16 else 'fp32'] = rate
+    for name, value in about.items():
+        console.print(f'{name}: {value}', highlight=False)
+    console.print('matrix product: ' + ', '.join(
+        f'{name} {rate / 1e9:,.0f} GFLOP/s' for name, rate in rates.items()), highlight=False)
+    settings = Settings(device, args.rounds, args.data, args.compile)
+    races = []
+    for step in args.steps:
+        with console.status(f'{step} ...'):
+            for race in STEPS[step](settings):
+                races.append(race)
+                console.print(report.table(race, rates))
+        if args.out:  # after every step: the rest may fail or be interrupted
+            (args.out / 'benchmark.json').write_text(report.to_json(about, rates, races))
+            (args.out / 'benchmark.md').write_text(report.to_markdown(about, rates, races))
+            report.plot(races, args.out / 'benchmark.png')
+
+
+if __name__ == '__main__':
+    main()
