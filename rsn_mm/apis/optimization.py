@@ -9,7 +9,6 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from rsn_mm.models import MultiStageRSNHead
-from rsn_mm.models.decoder import DecoderUnit
 
 from .packed_conv import pack_convs
 
@@ -44,9 +43,9 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None, comp
              channels_last: bool = True) -> OptimizedEstimator:
     """A copy of an estimator that predicts the same, faster.
 
-    Exact up to rounding: batch norms are folded into the convolutions before them, the decoder's
-    1x1 convolution is done before its resize, only the last head is computed, and an image and its
-    mirror image go through the network in one batch.
+    Exact up to rounding: batch norms are folded into the convolutions before them, on a processor
+    the convolutions' weights are kept in its own layout, only the last head is computed, and an
+    image and its mirror image go through the network in one batch.
 
     Args:
         model: With a :class:`MultiStageRSNHead`; left as it is.
@@ -80,9 +79,6 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None, comp
             fuse_conv_bn(part)
             part.to(dtype=dtype, memory_format=memory_format)
     fast.backbone.memory_format = memory_format
-    for module in fast.modules():
-        if isinstance(module, DecoderUnit):
-            module.up_before_resize = True
     if compile:
         # Constant weights: the compiler may bring them into the layout that it likes.
         fast.heatmaps = torch.compile(torch.no_grad()(fast.heatmaps), options={'freezing': True})

@@ -63,7 +63,7 @@ class PackedConv(nn.Module):
 def pack_convs(module: nn.Module) -> None:
     """Put a :class:`PackedConv` in place of every convolution inside ``module``, norms folded."""
     for name, child in module.named_children():
-        if isinstance(child, ConvModule) and _is_conv_and_relu(child):
+        if type(child) is ConvModule and _is_conv_and_relu(child):
             setattr(module, name, PackedConv(child.conv, relu=child.with_activation))
         elif _is_plain_conv(child):
             setattr(module, name, PackedConv(child))

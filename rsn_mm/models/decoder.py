@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
@@ -18,8 +19,23 @@ def resize(x: Tensor, size_hw: Sequence[int]) -> Tensor:
     return interpolate(x, size=tuple(size_hw), mode='bilinear', align_corners=True)
 
 
+class ResizedConv(ConvModule):
+    """A 1x1 convolution, a resize and a norm.
+
+    The reference resizes first. Interpolation weights add up to 1, so the two commute, and the
+    convolution has a quarter of the cells to go over; the norm stays behind the resize, whose
+    statistics it takes in training.
+
+    Shapes: (B, C, h, w) and a size (H, W) to (B, C, H, W).
+    """
+
+    def forward(self, x: Tensor, size_hw: Sequence[int]) -> Tensor:
+        x = resize(self.conv(x), size_hw)
+        return self.norm(x) if self.with_norm else x
+
+
 class DecoderUnit(CheckpointedModule):
-    """``ReLU(lateral(x) + up(resize(coarser)))`` with 1x1 convolutions, at one level.
+    """``ReLU(lateral(x) + up(coarser))`` with 1x1 convolutions, at one level.
 
     Args:
         in_channels: Channels of the encoder's feature of this level.
@@ -32,18 +48,13 @@ class DecoderUnit(CheckpointedModule):
         super().__init__(with_cp)
         self.lateral = conv_norm(in_channels, unit_channels, norm_cfg=norm_cfg, relu=False)
         self.up = None if coarsest else conv_norm(
-            unit_channels, unit_channels, norm_cfg=norm_cfg, relu=False)
-        #: Compute ``resize(up(coarser))``, on a quarter of the cells. Interpolation weights add up
-        #: to 1, so a 1x1 convolution commutes with it; a norm in training does not.
-        self.up_before_resize = False
+            unit_channels, unit_channels, norm_cfg=norm_cfg, relu=False, module=ResizedConv)
 
     def compute(self, x: Tensor, coarser: Tensor | None) -> Tensor:
         out = self.lateral(x)
         if self.up is not None:
-            size_hw = x.shape[-2:]
             # Into the memory of the lateral norm's output, which no backward needs.
-            out.add_(resize(self.up(coarser), size_hw) if self.up_before_resize
-                     else self.up(resize(coarser, size_hw)))
+            out.add_(self.up(coarser, x.shape[-2:]))
         return relu(out, inplace=True)
 
 

@@ -19,7 +19,8 @@ KAIMING_INIT = (
 
 
 def conv_norm(in_channels: int, out_channels: int, kernel_size: int = 1, *, norm_cfg: dict | None,
-              stride: int = 1, groups: int = 1, relu: bool = True) -> ConvModule:
+              stride: int = 1, groups: int = 1, relu: bool = True,
+              module: type[ConvModule] = ConvModule) -> ConvModule:
     """A convolution of same padding, its normalisation and, unless told otherwise, a ReLU.
 
     With ``norm_cfg=dict(type='GN', num_groups=n)`` a layer whose channels are no multiple of ``n``
@@ -29,10 +30,11 @@ def conv_norm(in_channels: int, out_channels: int, kernel_size: int = 1, *, norm
     Args:
         norm_cfg: Any norm mmcv builds (``BN``, ``SyncBN``, ``GN``, ...). ``None``: no norm, and the
             convolution has a bias.
+        module: What to make of them.
     """
     if norm_cfg is not None and norm_cfg['type'] == 'GN':
         norm_cfg = dict(norm_cfg, num_groups=gcd(norm_cfg['num_groups'], out_channels))
-    return ConvModule(
+    return module(
         in_channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2,
         groups=groups, norm_cfg=norm_cfg, act_cfg=dict(type='ReLU') if relu else None)
 
