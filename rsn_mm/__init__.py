@@ -4,7 +4,15 @@ from . import compat
 
 compat.apply()
 
-from . import apis, checkpoints, codecs, datasets, engine, models  # noqa: E402, F401  (registers)
+from . import (  # noqa: E402, F401  (registers)
+    apis,
+    checkpoints,
+    codecs,
+    datasets,
+    engine,
+    evaluation,
+    models,
+)
 from .version import __version__  # noqa: E402
 
 __all__ = ['__version__']

@@ -38,7 +38,7 @@ val_pipeline = [
 ]
 
 # -- never changed: where the data lies, and the metric ----------------------------------------
-dataset_type = 'MpiiDataset'
+dataset_type = 'rsn_mm.MpiiDataset'
 data_root = 'data/mpii/'
 train_dataloader = dict(
     batch_size=batch_size,
@@ -66,5 +66,5 @@ val_dataloader = dict(
         test_mode=True,
         pipeline=val_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='MpiiPCKAccuracy')
+val_evaluator = dict(type='rsn_mm.MpiiPCKh')
 test_evaluator = val_evaluator

@@ -1,4 +1,5 @@
 from . import transforms
+from .mpii import MpiiDataset
 from .synthetic import SyntheticCocoDataset
 
-__all__ = ['SyntheticCocoDataset', 'transforms']
+__all__ = ['MpiiDataset', 'SyntheticCocoDataset', 'transforms']

@@ -23,11 +23,11 @@ def describe_selection(dataset: BaseDataset) -> str | None:
     content = _load(dataset.ann_file) if str(dataset.ann_file).endswith('.json') else None
     if isinstance(content, list):
         return _describe_mpii(content, len(dataset))
-    if not isinstance(content, dict) or not {'images', 'annotations'} <= content.keys():
+    if not isinstance(content, dict) or 'images' not in content:
         return None
     if getattr(dataset, 'bbox_file', None):
         return _describe_detections(_load(dataset.bbox_file), content['images'], len(dataset))
-    return _describe_coco(content, len(dataset))
+    return _describe_coco(content, len(dataset)) if 'annotations' in content else None
 
 
 def _load(path: str) -> object:
@@ -73,9 +73,12 @@ def _describe_mpii(content: list[dict], kept: int) -> str:
     fates, images, shown = Counter(), set(), set()
     for annotation in content:
         fate = 'kept'
-        if annotation['scale'] <= 0:
+        joints = annotation.get('joints')  # those of the test set have none, and are kept
+        if kept == len(content):
+            pass  # our own data set keeps everybody when testing
+        elif annotation['scale'] <= 0:
             fate = 'with an empty box'
-        elif not any(value > 0 or value != value for xy in annotation['joints'] for value in xy):
+        elif joints and not any(value > 0 or value != value for xy in joints for value in xy):
             fate = 'without keypoints'
         fates[fate] += 1
         images.add(annotation['image'])
@@ -163,14 +166,17 @@ def _annotation_problems(content: object, needed: bool) -> Iterator[str]:
         if not content:
             yield 'the data set is empty: the file has no annotation'
         return
-    if not isinstance(content, dict) or not {'images', 'annotations'} <= content.keys():
-        yield "expected COCO's format, an object with 'images' and 'annotations'"
+    expected = ('images', 'annotations') if needed else ('images', )
+    if not isinstance(content, dict) or not set(expected) <= content.keys():
+        hint = ('; boxes of images without annotations come from a bbox_file'
+                if isinstance(content, dict) and 'images' in content else '')
+        yield f"expected COCO's format, an object with {' and '.join(map(repr, expected))}{hint}"
         return
     for image in content['images']:
         missing = [k for k in ('id', 'file_name', 'width', 'height') if k not in image]
         if missing:
             yield f'image {image.get("id")} has no {", ".join(map(repr, missing))}'
-    for annotation in content['annotations']:
+    for annotation in content.get('annotations', ()):
         yield from _coco_entry_problems(annotation)
     if needed and not _coco_fates(content)[0]['kept']:
         yield f'the data set is empty: of its file MMPose {_describe_coco(content, 0)}'

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -26,8 +27,9 @@ class CheckDataHook(Hook):
     and tells the others, so that all of them stop.
 
     Raises:
-        DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; and if the numbers of joints of
-            data set and head, or the sizes of pipeline and head, differ.
+        DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; if the numbers of joints of
+            data set and head, or the sizes of pipeline and head, differ; and if a metric refuses
+            the data set in its ``check_dataset``.
     """
 
     priority = 'VERY_HIGH'
@@ -50,20 +52,23 @@ class CheckDataHook(Hook):
     def _check(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         heads = [module for module in model.modules() if isinstance(module, BaseHead)]
-        for mode, dataset in _datasets(runner):
+        for mode, dataset, evaluator in _datasets(runner):
             for leaf in leaf_datasets(dataset):
                 runner.logger.info(f'{mode} data, {check_dataset(leaf)}')
             for head in heads:
                 check_head(head, dataset, getattr(model, 'test_cfg', None), mode)
+            for metric in getattr(evaluator, 'metrics', ()):
+                if hasattr(metric, 'check_dataset'):
+                    metric.check_dataset(dataset)
 
 
-def _datasets(runner: Runner) -> Iterator[tuple[str, object]]:
+def _datasets(runner: Runner) -> Iterator[tuple[str, object, Evaluator | None]]:
     loops = (('Training', runner._train_loop), ('Validation', runner._val_loop),
              ('Test', runner._test_loop))
     for mode, loop in loops:
         # Runner's public properties would build the loops that this run does not need.
         if hasattr(loop, 'dataloader'):
-            yield mode, loop.dataloader.dataset
+            yield mode, loop.dataloader.dataset, getattr(loop, 'evaluator', None)
 
 
 def check_head(head: BaseHead, dataset: object, test_cfg: dict | None, mode: str) -> None:
@@ -76,8 +81,8 @@ def check_head(head: BaseHead, dataset: object, test_cfg: dict | None, mode: str
         mode: ``'Training'``, ``'Validation'`` or ``'Test'``, for the message.
 
     Raises:
-        DataError: If the head's ``out_channels`` are not the number of joints, or ``TopdownAffine``
-            or ``GenerateTarget`` in the pipeline differ from the head's codec.
+        DataError: If the head's ``out_channels`` are not the number of joints, or the sizes of
+            ``TopdownAffine``, ``PackInputSizes`` or ``GenerateTarget`` differ from the codec's.
     """
     chosen = None if mode == 'Training' else (test_cfg or {}).get('output_keypoint_indices')
     channels = getattr(head, 'out_channels', None)
@@ -117,6 +122,11 @@ def _check_sizes(source: str, transform: object, codec: object, mode: str) -> No
                 encoder, 'targets', None) == 'joints':
             raise DataError(f'{mode} data, {source}: use_dataset_keypoint_weights of '
                             "GenerateTarget has no effect with the codec's targets='joints'")
+    sizes_wh = getattr(transform, 'input_sizes', None)
+    if sizes_wh is not None and tuple(codec.input_size) not in sizes_wh:
+        raise DataError(f'{mode} data, {source}: {type(transform).__name__} has input_sizes='
+                        f'{sizes_wh}, none of which is that of the codec of a head (decoder), '
+                        f'{tuple(codec.input_size)}')
     size_wh = getattr(transform, 'input_size', None)
     if size_wh is not None and tuple(size_wh) != tuple(codec.input_size):
         raise DataError(f'{mode} data, {source}: {type(transform).__name__} has input_size='

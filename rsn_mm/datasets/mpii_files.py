@@ -1,0 +1,155 @@
+"""MPII's files as MMPose's users have them, refused where they do not fit together.
+
+``mpii_{train,val,test,trainval}.json`` are lists of persons; ``mpii_gt_val.mat`` has the head boxes
+of the persons of ``mpii_val.json``, in the same order.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+
+import numpy as np
+from mmengine.fileio import exists, get_local_path, get_text
+from mmengine.logging import print_log
+from scipy.io import loadmat
+
+from .checks import NUM_SHOWN, DataError
+
+NUM_JOINTS = 16
+PERSON_KEYS = ('image', 'center', 'scale')
+
+HEAD_BOXES = 'headboxes_src'  #: (corner 2, xy 2, person N)
+POSITIONS = 'pos_gt_src'  #: (joint 16, xy 2, person N), the same joints as in the JSON file
+#: Pixels, in the mean over the joints of a person, up to which two annotations are of one person.
+SAME_PERSON = 10.
+#: Part of the persons up to which one file may be a corrected version of the other.
+CORRECTED = 0.01
+
+
+def read_persons(path: str) -> list[dict]:
+    """The persons of an annotation file.
+
+    Args:
+        path: JSON file with a list of persons: ``image``, ``center`` (x, y) and ``scale``; and
+            ``joints`` (16, 2) with ``joints_vis`` (16, ), or neither, as in ``mpii_test.json``.
+            Positions are in image pixels that count from 1.
+
+    Raises:
+        DataError: If the file is not there, no such list, or an entry lacks something.
+    """
+    if not exists(path):
+        raise DataError(f'{path} does not exist (ann_file of an MPII data set)')
+    try:
+        persons = json.loads(get_text(path))
+    except ValueError as error:
+        raise DataError(f'{path} is no JSON file: {error}') from error
+    if not isinstance(persons, list) or not all(isinstance(p, dict) for p in persons):
+        raise DataError(f"{path}: expected MPII's format, a list of persons")
+    if not persons:
+        raise DataError(f'{path}: the data set is empty: the file has no annotation')
+    labelled = has_joints(persons[0])
+    for i, person in enumerate(persons):
+        missing = [key for key in PERSON_KEYS if key not in person]
+        if missing:
+            raise DataError(f'{path}: annotation {i} has no {", ".join(map(repr, missing))}')
+        problem = next(_problems(person, labelled), None)
+        if problem is not None:
+            raise DataError(f'{path}: annotation {i} ({person["image"]}) has {problem}')
+    return persons
+
+
+def _problems(person: dict, labelled: bool) -> Iterator[str]:
+    if not str(person['image']).split('.')[0].isdigit():
+        yield 'an image name that does not start with a number and a point, as those of MPII do'
+    if _shape(person['center']) != (2, ):
+        yield f'center {person["center"]}, expected x, y'
+    if _shape(person['scale']) != ():
+        yield f'scale {person["scale"]}, expected a number'
+    if has_joints(person) != labelled:
+        yield 'no joints, but annotation 0 has' if labelled else 'joints, but annotation 0 has none'
+    if labelled:
+        for key, shape in (('joints', (NUM_JOINTS, 2)), ('joints_vis', (NUM_JOINTS, ))):
+            if _shape(person.get(key)) != shape:
+                yield f'{key} of shape {_shape(person.get(key))}, expected {shape}'
+
+
+def _shape(numbers: object) -> tuple[int, ...] | None:
+    """Of nested lists of numbers; ``None`` for anything else."""
+    try:
+        return None if numbers is None else np.array(numbers, dtype=np.float64).shape
+    except (TypeError, ValueError):
+        return None
+
+
+def has_joints(person: dict) -> bool:
+    """Whether a person is annotated; those of the test set are not."""
+    return bool(person.get('joints'))
+
+
+def read_head_boxes(path: str, persons: list[dict], ann_file: str) -> np.ndarray:
+    """The head boxes of persons, which PCKh measures by.
+
+    Args:
+        path: MATLAB file with ``headboxes_src``. Where it has the joints too (``pos_gt_src``), they
+            tell whether its persons are those of the annotation file in the same order.
+        persons: Of :func:`read_persons`.
+        ann_file: Where these are from, for messages.
+
+    Returns:
+        (N, 2, 2) float64: upper left and lower right corner, x, y in image pixels.
+
+    Raises:
+        DataError: If the file is not there, cannot be read, has no head boxes, those of other
+            persons, or one without area.
+    """
+    if not exists(path):
+        raise DataError(f'{path} does not exist (headbox_file of an MPII data set); PCKh is '
+                        'measured by the head boxes in mpii_gt_val.mat')
+    try:
+        with get_local_path(path) as local_path:
+            content = loadmat(local_path)
+    except Exception as error:  # SciPy raises whatever the bytes lead to
+        raise DataError(f'{path} cannot be read as a MATLAB file: {error}') from error
+    if HEAD_BOXES not in content:
+        found = ', '.join(key for key in content if not key.startswith('__'))
+        raise DataError(f'{path} has no {HEAD_BOXES}; it has {found or "nothing"}')
+    boxes = content[HEAD_BOXES].astype(np.float64)
+    if boxes.shape != (2, 2, len(persons)):
+        raise DataError(
+            f'{path}: {HEAD_BOXES} is {boxes.shape}, expected {(2, 2, len(persons))}: corners, x '
+            f'and y, and the {len(persons)} persons of {ann_file}')
+    boxes = boxes.transpose(2, 0, 1)
+    diagonals = np.linalg.norm(boxes[:, 1] - boxes[:, 0], axis=-1)
+    bad = np.flatnonzero(~(np.isfinite(diagonals) & (diagonals > 0)))
+    if bad.size:
+        raise DataError(f'{path}: {bad.size} head boxes have no size, the first is that of person '
+                        f'{bad[0]}, {boxes[bad[0]].tolist()}')
+    if POSITIONS in content:
+        _check_order(path, content[POSITIONS], persons, ann_file)
+    return boxes
+
+
+def _check_order(path: str, positions: np.ndarray, persons: list[dict], ann_file: str) -> None:
+    """Both files must be of the same persons in the same order; single ones may differ."""
+    if positions.shape != (NUM_JOINTS, 2, len(persons)):
+        raise DataError(f'{path}: {POSITIONS} is {positions.shape}, expected '
+                        f'{(NUM_JOINTS, 2, len(persons))}: the joints of {ann_file}')
+    different = []
+    for i, person in enumerate(persons):
+        labelled = np.array(person.get('joints_vis', ()), dtype=bool)
+        if not labelled.any():
+            continue
+        distances = np.linalg.norm(
+            np.array(person['joints'])[labelled] - positions[labelled, :, i], axis=-1)
+        if not distances.mean() <= SAME_PERSON:
+            different.append(i)
+    if not different:
+        return
+    shown = ', '.join(f'{i} ({os.path.basename(persons[i]["image"])})'
+                      for i in different[:NUM_SHOWN])
+    message = (f'{path}: the joints of {len(different)} of {len(persons)} persons are not those of '
+               f'{ann_file}, first of persons {shown}')
+    if len(different) > CORRECTED * len(persons):
+        raise DataError(f'{message}: the files are of different persons or in another order')
+    print_log(message, 'current', logging.WARNING)

@@ -1,0 +1,4 @@
+from .coco import CocoMetric
+from .mpii import MpiiPCKh
+
+__all__ = ['CocoMetric', 'MpiiPCKh']

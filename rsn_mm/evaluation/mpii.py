@@ -1,0 +1,129 @@
+"""PCKh on MPII, and the result file of its test server."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+from mmpose.evaluation.metrics import MpiiPCKAccuracy
+
+from rsn_mm.datasets.checks import DataError, leaf_datasets, source_of
+from rsn_mm.datasets.mpii_files import NUM_JOINTS
+from rsn_mm.registry import METRICS
+
+from .mpii_results import check_result_file, write_results
+
+#: Joints of a group, by MMPose's indices. The upper neck (8) counts in the mean alone.
+GROUPS = dict(Head=(9, ), Shoulder=(13, 12), Elbow=(14, 11), Wrist=(15, 10), Hip=(3, 2),
+              Knee=(4, 1), Ankle=(5, 0))
+#: Pelvis and thorax.
+NOT_COUNTED = (6, 7)
+MEAN, MEAN_STRICT = 'PCK', 'PCK@0.1'
+
+
+@METRICS.register_module()
+class MpiiPCKh(MpiiPCKAccuracy):
+    """MMPose's ``MpiiPCKAccuracy``, its numbers as a table, and the predictions in a file.
+
+    The metrics have MMPose's names and values: ``Head PCK`` to ``Ankle PCK`` and the mean ``PCK``
+    at half the head size, and ``PCK@0.1``. A group is left out of whose joints no one is labelled;
+    where one side has none, the other counts (MMPose averages -100 in).
+
+    Args:
+        result_file: MATLAB file to write the predictions into, see :func:`write_results`.
+        format_only: Write them, and measure nothing: for the test set, which has no joints.
+        collect_device: ``'cpu'`` or ``'gpu'``, where results of several processes are collected.
+        prefix: Before the names of the metrics.
+
+    Raises:
+        DataError: If there is nothing to write to with ``format_only``, ``result_file`` is there
+            already, the data have no head boxes, or persons are missing from the result file.
+    """
+
+    def __init__(self, result_file: str | None = None, format_only: bool = False,
+                 collect_device: str = 'cpu', prefix: str | None = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if format_only and result_file is None:
+            raise DataError('MpiiPCKh: format_only=True measures nothing and without a result_file '
+                            'writes nothing; set result_file')
+        if result_file is not None:
+            check_result_file(result_file)
+        self.result_file = result_file
+        self.format_only = format_only
+
+    def check_dataset(self, dataset: BaseDataset) -> None:
+        """Refuse data that this cannot measure, before anything is computed.
+
+        Raises:
+            DataError: If joints are not MPII's, head boxes are missing, or the result file would
+                lack persons.
+        """
+        for leaf in leaf_datasets(dataset):
+            joints = leaf.metainfo.get('num_keypoints')
+            if joints != NUM_JOINTS:
+                raise DataError(f'{source_of(leaf)}: {joints} joints, but MpiiPCKh is for the '
+                                f'{NUM_JOINTS} of MPII')
+            if not self.format_only and not getattr(leaf, 'headbox_file', None):
+                raise DataError(
+                    f'{source_of(leaf)}: PCKh is measured by head boxes, but headbox_file of the '
+                    'data set is not set (mpii_gt_val.mat for mpii_val.json); for predictions '
+                    'alone set format_only=True and result_file of the evaluator')
+            total = getattr(leaf, 'num_annotations', len(leaf))
+            if self.result_file is not None and total != len(leaf):
+                raise DataError(f'{source_of(leaf)}: result_file is to hold all {total} persons, '
+                                f'but the data set has {len(leaf)} of them (indices)')
+
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
+        """Keep the predictions of a batch, and what they are measured by."""
+        for sample in data_samples:
+            keypoints = sample['pred_instances']['keypoints']
+            name = f'{sample.get("img_path")}, annotation id {sample.get("id")}'
+            if keypoints.shape != (1, NUM_JOINTS, 2):
+                raise DataError(f'{name}: predicted keypoints {keypoints.shape}, expected '
+                                f'{(1, NUM_JOINTS, 2)}')
+            if self.format_only:
+                self.results.append(dict(id=sample['id'], pred_coords=keypoints))
+                continue
+            head_size = sample['gt_instances'].get('head_size')
+            if head_size is None or not (np.isfinite(head_size).all() and (head_size > 0).all()):
+                raise DataError(f'{name}: head size {head_size}, expected one above 0; it comes '
+                                'from headbox_file of the data set')
+            super().process(data_batch, [sample])
+            self.results[-1]['id'] = sample['id']
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Write the predictions, where asked; then the metrics, where there is a truth."""
+        if self.result_file is not None:
+            write_results(self.result_file, {
+                result['id']: result['pred_coords'][0] for result in results}, len(results))
+            print_log(f'Predictions of {len(results)} persons: {Path(self.result_file)}', 'current')
+        if self.format_only:
+            return {}
+        labelled = np.concatenate([result['mask'] for result in results]).any(axis=0)
+        if not np.delete(labelled, NOT_COUNTED).any():
+            raise DataError(f'MpiiPCKh: none of the {len(results)} persons has a labelled joint; '
+                            'for predictions alone set format_only=True and result_file')
+        metrics = super().compute_metrics(results)
+        for group, joints in GROUPS.items():
+            sides = labelled[list(joints)]
+            if not sides.any():
+                del metrics[f'{group} PCK']
+            elif not sides.all():
+                # MMPose's mean of this side and of -100 for the other.
+                metrics[f'{group} PCK'] = 2 * metrics[f'{group} PCK'] + 100
+        metrics = {name: float(value) for name, value in metrics.items()}
+        print_log('\n' + table(metrics), 'current')
+        return metrics
+
+
+def table(metrics: dict[str, float]) -> str:
+    """PCKh in percent, as the papers print it."""
+    columns = {group: metrics.get(f'{group} PCK') for group in GROUPS}
+    columns |= {'Mean': metrics[MEAN], 'Mean@0.1': metrics[MEAN_STRICT]}
+    values = ['-' if value is None else f'{value:.2f}' for value in columns.values()]
+    widths = [max(len(name), 6) for name in columns]
+    rows = (['PCKh@0.5', *columns], ['', *values])
+    return '\n'.join(
+        f'| {row[0]:<8} | ' + ' | '.join(
+            f'{cell:>{width}}' for cell, width in zip(row[1:], widths)) + ' |' for row in rows)
