@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from rsn_mm.engine import cli
+from rsn_mm.engine.load_from import check_start
 from rsn_mm.engine.run_folder import is_complete, latest_checkpoint, refuse_to_overwrite
 
 PLAIN = 'OptimWrapper'
@@ -84,6 +85,8 @@ def main() -> None:
         runner = cli.build_runner(cfg)
         if cfg.resume and '://' not in cfg.load_from:
             cli.check_fits(runner, cfg.load_from)
+        elif not cfg.resume and cfg.get('load_from'):
+            check_start(cli.unwrapped(runner.model), cfg.load_from)
         cli.run(runner, 'train')
 
 

@@ -9,11 +9,16 @@ from pathlib import Path
 
 import torch.distributed as dist
 from mmengine.config import Config, DictAction
+from mmengine.model import is_model_wrapper
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
+from torch import nn
 
 from rsn_mm.datasets.annotation_files import explain_failure
 from rsn_mm.datasets.checks import DataError
+from rsn_mm.models import Ensemble
+from rsn_mm.models.ensemble import EnsembleError
+from rsn_mm.models.loading import LoadError, check_fit, read_parameters
 
 from . import distributed
 
@@ -30,13 +35,17 @@ class CommandError(Exception):
     """A command that cannot be carried out; the message is for the user."""
 
 
+#: Errors whose message is for the user.
+CLEAR_ERRORS = (CommandError, DataError, EnsembleError, LoadError)
+
+
 @contextmanager
 def clear_errors() -> Iterator[None]:
     """Show what the user can mend as one message, by the first process alone."""
     try:
         yield
         distributed.leave()
-    except (CommandError, DataError) as error:
+    except CLEAR_ERRORS as error:
         first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
         sys.exit(f'{Path(sys.argv[0]).name}: error: {error}' if first else 1)
     finally:
@@ -159,11 +168,14 @@ def run(runner: Runner, job: str) -> object:
         job: ``'train'`` or ``'test'``.
 
     Raises:
+        CommandError: If an ensemble is to be trained.
         DataError: Also where a dataset could not be built and its files tell why.
     """
+    if job == 'train' and isinstance(unwrapped(runner.model), Ensemble):
+        raise CommandError('an ensemble is not trained: train its members, each with its config')
     try:
         return getattr(runner, job)()
-    except DataError:
+    except CLEAR_ERRORS:
         raise
     except Exception as error:
         for loop in LOOPS[job]:
@@ -193,37 +205,14 @@ def _explain(dataset_cfg: dict, error: Exception) -> None:
 
 
 def check_fits(runner: Runner, path: str) -> None:
-    """Refuse a checkpoint whose parameters are not those of the model.
-
-    mmengine itself would only warn, and go on with random parameters.
-
-    Args:
-        runner: Built from the config.
-        path: Local checkpoint.
+    """Refuse a local checkpoint whose parameters are not those of the runner's model.
 
     Raises:
-        CommandError: The message names the first differences and the mend.
+        LoadError: See :func:`rsn_mm.models.loading.check_fit`.
     """
-    from mmengine.runner.checkpoint import CheckpointLoader
-    try:
-        checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    except Exception as error:
-        raise CommandError(f'checkpoint {path} cannot be read: {error}') from error
-    if not isinstance(checkpoint, dict):
-        raise CommandError(f'checkpoint {path} holds a {type(checkpoint).__name__}, expected '
-                           'parameters by name')
-    found = {key.removeprefix('module.'): tuple(value.shape)
-             for key, value in checkpoint.get('state_dict', checkpoint).items()
-             if hasattr(value, 'shape')}
-    model = getattr(runner.model, 'module', runner.model)
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    differences = [
-        *(f'{key} is missing' for key in expected if key not in found),
-        *(f'{key} is not in the model' for key in found if key not in expected),
-        *(f'{key} is {found[key]}, expected {shape}' for key, shape in expected.items()
-          if key in found and found[key] != shape)]
-    if differences:
-        raise CommandError(
-            f'checkpoint {path} does not fit the model of the config, in {len(differences)} of '
-            f'{len(expected)} parameters: {"; ".join(differences[:3])}. Is it of another config? '
-            'Released and MMPose checkpoints go through tools/convert_checkpoint.py first')
+    check_fit(unwrapped(runner.model), read_parameters(path), path)
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model itself, where a run of several processes wraps it."""
+    return model.module if is_model_wrapper(model) else model
