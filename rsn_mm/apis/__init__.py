@@ -2,5 +2,6 @@
 
 from .complexity import Complexity, measure
 from .optimization import OptimizedEstimator, optimize
+from .predictor import Predictor
 
-__all__ = ['Complexity', 'OptimizedEstimator', 'measure', 'optimize']
+__all__ = ['Complexity', 'OptimizedEstimator', 'Predictor', 'measure', 'optimize']

@@ -1,0 +1,122 @@
+"""Images and boxes that a user hands in, checked."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+Image = str | Path | np.ndarray
+#: (N, 4) x1, y1, x2, y2 or (N, 5) with a score behind; ``None`` is the whole image.
+Boxes = np.ndarray | Tensor | Sequence | None
+
+
+def as_images(images: Image | Sequence[Image]) -> list[str | np.ndarray]:
+    """Paths and pictures, one each per image.
+
+    Raises:
+        TypeError: If something is neither.
+        ValueError: If a picture is not (H, W, 3) uint8 with an area.
+        FileNotFoundError: If a file does not exist.
+    """
+    if isinstance(images, (str, Path, np.ndarray)):
+        images = [images]
+    if not isinstance(images, Sequence):
+        raise TypeError(f'images: {type(images).__name__}, expected a path, an array (H, W, 3) or '
+                        'a list of these')
+    return [_as_image(i, image) for i, image in enumerate(images)]
+
+
+def _as_image(index: int, image: Image) -> str | np.ndarray:
+    if isinstance(image, (str, Path)):
+        path = os.fspath(image)
+        if '://' not in path and not os.path.isfile(path):
+            raise FileNotFoundError(f'image {index}: {path} does not exist')
+        return path
+    if not isinstance(image, np.ndarray):
+        raise TypeError(f'image {index}: {type(image).__name__}, expected a path or an array '
+                        '(H, W, 3) uint8, BGR')
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(f'image {index}: array {image.shape} {image.dtype}, expected (H, W, 3) '
+                         'uint8, BGR' + ('; give several images as a list' if image.ndim == 4
+                                         else ''))
+    return image
+
+
+def as_boxes(boxes: Boxes | Sequence[Boxes], num_images: int) -> list[np.ndarray | None]:
+    """Boxes with their scores, per image (N, 5) float32: x1, y1, x2, y2, score.
+
+    Args:
+        boxes: Per image (N, 4), (N, 5) or ``None``; for one image also that alone.
+        num_images: Number of images.
+
+    Raises:
+        ValueError: If their number is not that of the images, or boxes are of another shape, not
+            finite, or without area.
+    """
+    if boxes is None:
+        return [None] * num_images
+    if num_images == 1 and _ndim(boxes) == 2:
+        boxes = [boxes]
+    if isinstance(boxes, (np.ndarray, Tensor)):
+        boxes = list(boxes)
+    if not isinstance(boxes, Sequence) or len(boxes) != num_images:
+        found = len(boxes) if isinstance(boxes, Sequence) else type(boxes).__name__
+        raise ValueError(f'boxes_xyxy: {found} for {num_images} images, expected one (N, 4) array '
+                         'per image')
+    return [_as_boxes(i, each) for i, each in enumerate(boxes)]
+
+
+def _ndim(boxes: object) -> int | None:
+    """Dimensions of an array or nested list; ``None`` for anything else."""
+    try:
+        return _numbers(boxes).ndim
+    except (TypeError, ValueError):
+        return None
+
+
+def _numbers(values: object) -> np.ndarray:
+    if isinstance(values, Tensor):
+        values = values.numpy(force=True)
+    return np.asarray(values, dtype=np.float32)
+
+
+def _as_boxes(index: int, boxes: Boxes) -> np.ndarray | None:
+    if boxes is None:
+        return None
+    try:
+        array = _numbers(boxes)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'image {index}: boxes are no array of numbers: {error}') from error
+    if array.ndim == 1 and not array.size:  # of an empty list
+        array = array.reshape(0, 4)
+    if array.ndim != 2 or array.shape[1] not in (4, 5):
+        raise ValueError(f'image {index}: boxes of shape {array.shape}, expected (N, 4) x1, y1, '
+                         'x2, y2, or (N, 5) with a score')
+    if array.shape[1] == 4:
+        array = np.concatenate([array, np.ones_like(array[:, :1])], axis=1)
+    # Written so that a NaN fails it.
+    good = np.isfinite(array).all(1) & (array[:, 2:4] > array[:, :2]).all(1)
+    if not good.all():
+        n = int(np.flatnonzero(~good)[0])
+        raise ValueError(f'image {index}: box {n} is {array[n].tolist()} (x1, y1, x2, y2, score), '
+                         'expected finite numbers and an area')
+    return array
+
+
+def inside(index: int, boxes: np.ndarray | None, size_hw: tuple[int, int]) -> np.ndarray:
+    """The boxes of an image, which all show some of it; the whole image for ``None``.
+
+    Raises:
+        ValueError: If a box lies beside the image.
+    """
+    height, width = size_hw
+    if boxes is None:
+        return np.array([[0, 0, width, height, 1]], dtype=np.float32)
+    beside = ((boxes[:, :2] >= (width, height)) | (boxes[:, 2:4] <= 0)).any(1)
+    if beside.any():
+        n = int(np.flatnonzero(beside)[0])
+        raise ValueError(f'image {index}: box {n} is {boxes[n, :4].tolist()} (x1, y1, x2, y2), '
+                         f'beside the image of {width} x {height} pixels')
+    return boxes
