@@ -1,5 +1,7 @@
 from .box import ExtendBBox, HalfBodyBBox, ScaleRotateBBox
 from .loading import LoadImage
+from .sizes import PackInputSizes
 from .visibility import LoadVisibility
 
-__all__ = ['ExtendBBox', 'HalfBodyBBox', 'LoadImage', 'LoadVisibility', 'ScaleRotateBBox']
+__all__ = ['ExtendBBox', 'HalfBodyBBox', 'LoadImage', 'LoadVisibility', 'PackInputSizes',
+           'ScaleRotateBBox']

@@ -1,0 +1,45 @@
+"""One box, cut out at several input sizes."""
+
+from collections.abc import Sequence
+
+from mmcv.transforms import BaseTransform
+from mmpose.datasets.transforms import PackPoseInputs, TopdownAffine
+
+from rsn_mm.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class PackInputSizes(BaseTransform):
+    """Cut the box out once per input size, and pack the images for ``rsn_mm.Ensemble``.
+
+    Stands in place of MMPose's ``TopdownAffine`` and ``PackPoseInputs``, and does what they would
+    do, for each size on its own. Required keys are theirs. The result has ``inputs``, a dict of
+    images (3, H, W) by size (W, H), and ``data_samples``, which describes the first size.
+
+    Args:
+        input_sizes: (W, H) each, of one aspect ratio.
+
+    Raises:
+        ValueError: If they are not as described.
+    """
+
+    def __init__(self, input_sizes: Sequence[Sequence[int]]) -> None:
+        sizes = [tuple(size) for size in input_sizes]
+        if not sizes or any(len(size) != 2 or min(size) < 1 for size in sizes):
+            raise ValueError(f'PackInputSizes: input_sizes={input_sizes}, expected a list of '
+                             '(width, height)')
+        if len(set(sizes)) != len(sizes):
+            raise ValueError(f'PackInputSizes: input_sizes={sizes} has a size twice')
+        width, height = sizes[0]
+        if any(w * height != h * width for w, h in sizes):
+            raise ValueError(f'PackInputSizes: input_sizes={sizes} have different aspect ratios, '
+                             'so that they do not show the same box')
+        self.input_sizes = sizes
+        self._affines = [TopdownAffine(size) for size in sizes]
+        self._pack = PackPoseInputs()
+
+    def transform(self, results: dict) -> dict:
+        # Each size starts from the same sample, as if it were the only one.
+        packed = [self._pack(affine(dict(results))) for affine in self._affines]
+        return dict(inputs={size: one['inputs'] for size, one in zip(self.input_sizes, packed)},
+                    data_samples=packed[0]['data_samples'])
