@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
                         'generated images)')
     parser.add_argument('--threads', type=int, help="processor threads (default torch's)")
     parser.add_argument('--out', type=Path, metavar='DIR',
-                        help='write benchmark.json, benchmark.md and benchmark.png into a new folder')
+                        help='a new folder for benchmark.json, benchmark.md and benchmark.png')
     return parser.parse_args()
 
 
@@ -69,9 +69,7 @@ def run(args: argparse.Namespace) -> None:
         console = Console(width=WIDTH)
     device = torch.device(args.device)
     about = machine.describe(device)
-    rates = {'fp32': 0., 'bf16': 0.}
-    for dtype, rate in machine.matmul_rates(device).items():
-        rates['bf16' if dtype == torch.bfloat16 else 'fp32'] = rate
+    rates = machine.matmul_rates(device)
     for name, value in about.items():
         console.print(f'{name}: {value}', highlight=False)
     console.print('matrix product: ' + ', '.join(

@@ -1,4 +1,4 @@
-"""Convolutions as a processor runs them fastest: weights in its layout, the ReLU in the same pass."""
+"""Convolutions as a processor runs them fastest: weights in its layout, the ReLU in one pass."""
 
 import torch
 from mmcv.cnn import ConvModule

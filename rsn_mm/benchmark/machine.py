@@ -17,6 +17,7 @@ from .timing import run_race
 #: Side of the square matrices.
 MATRIX_SIZES = {'cpu': 2048, 'cuda': 8192}
 MATRIX_ROUNDS = 7
+DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
 
 
 def describe(device: torch.device) -> dict[str, object]:
@@ -39,15 +40,16 @@ def _processor() -> str:
     return match[1].strip() if match else platform.processor() or platform.machine()
 
 
-def matmul_rates(device: torch.device) -> dict[torch.dtype, float]:
-    """Floating-point operations a second of a large matrix product, float32 and bfloat16."""
+def matmul_rates(device: torch.device) -> dict[str, float]:
+    """Floating-point operations a second of a large matrix product, by :data:`DTYPES`."""
     size = MATRIX_SIZES.get(device.type, MATRIX_SIZES['cpu'])
-    rates = {}
-    for dtype in (torch.float32, torch.bfloat16):
+
+    def rate(dtype: torch.dtype) -> float:
         matrix = torch.randn(size, size, device=device).to(dtype)
         times = run_race({'product': lambda: matrix @ matrix}, MATRIX_ROUNDS, device)['product']
-        rates[dtype] = 2 * size**3 / min(times.seconds)
-    return rates
+        return 2 * size**3 / min(times.seconds)
+
+    return {name: rate(dtype) for name, dtype in DTYPES.items()}
 
 
 def count_flops(call: Callable[[], object]) -> float:

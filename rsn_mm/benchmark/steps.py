@@ -12,7 +12,7 @@ from rsn_mm.apis import optimize
 
 from . import networks
 from .data import evaluation_runners, loaders, one_item_times
-from .machine import count_flops
+from .machine import DTYPES, count_flops
 from .memory import training_memory
 from .networks import Case
 from .timing import REFERENCE, Race, run_race
@@ -52,9 +52,10 @@ def encode(settings: Settings, batch_size: int = 32) -> Iterator[Race]:
                 level.encode(pose[None], visible_numpy)
 
     visible_numpy = visible[:1].numpy(force=True)
-    yield Race('targets', f'{len(theirs)} levels, {case.joints} joints, batch {batch_size}', run_race(
-        {REFERENCE: draw_theirs, 'ours': lambda: codec.render(on_device, visible)},
-        settings.rounds, settings.device), items=batch_size)
+    times = run_race({REFERENCE: draw_theirs, 'ours': lambda: codec.render(on_device, visible)},
+                     settings.rounds, settings.device)
+    yield Race('targets', f'{len(theirs)} levels, {case.joints} joints, batch {batch_size}', times,
+               items=batch_size)
 
 
 def decode(settings: Settings, batch_size: int = 64) -> Iterator[Race]:
@@ -143,7 +144,7 @@ def forward(settings: Settings) -> Iterator[Race]:
 
 def _forms(model: TopdownPoseEstimator, compiled: bool) -> dict[str, TopdownPoseEstimator]:
     forms = {}
-    for name, dtype in (('fp32', torch.float32), ('bf16', torch.bfloat16)):
+    for name, dtype in DTYPES.items():
         forms[f'optimized {name}'] = optimize(model, dtype=dtype)
         if compiled:
             forms[f'optimized {name}, compiled'] = optimize(model, dtype=dtype, compile=True)

@@ -6,79 +6,107 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
+from .gaussian import blur_matrix
+
 #: Blurred rows looked at on either side of the highest: as many as the blur reaches, or this.
 MIN_WINDOW_RADIUS = 2
+#: Rows that share a bound: torch reduces long lines at the speed of memory, short ones slower.
+BAND = 2
 #: What a bound, computed in float32, may be too low by.
 BOUND_MARGIN = 1 + 1e-5
 
 
 class Peaks(NamedTuple):
-    """Cells x, y in the blurred map, (N, 2) int64. Of equal cells the first in reading order."""
+    """Cells x, y of the map, (N, 2) int64. Of equal cells the first in reading order."""
 
     first: Tensor
     second: Tensor  #: the highest once the first one is 0
 
 
-@torch.no_grad()
-def blurred_peaks(maps: Tensor, blur_y: Tensor, blur_x: Tensor) -> Peaks:
-    """Peaks of ``blur_y @ map @ blur_x.T``.
+class PeakFinder:
+    """Blurs maps with a border of zeros around them, and finds their two highest cells.
 
     On a processor most maps are settled by a few rows around their highest one; the result is that
-    of :func:`plain_blurred_peaks`.
+    of :meth:`search_all`.
 
     Args:
-        maps: (N, H, W).
-        blur_y: (H', H), weights of each blurred row, none negative, with a sum of at most 1.
-        blur_x: (W', W), likewise of each blurred column.
+        height: Cells of a map.
+        width: Likewise.
+        kernel_size: Odd Gaussian kernel.
+        border: Zero cells added on every side before the blur; cells there count from -1 down.
+        device: Where the maps are.
     """
-    reach = int((blur_y > 0).sum(-1).max()) // 2
-    radius = max(reach, MIN_WINDOW_RADIUS)
-    sources = 2 * (radius + reach) + 1
-    if maps.device.type != 'cpu' or maps.shape[1] < sources:
-        return plain_blurred_peaks(maps, blur_y, blur_x)
-    peaks, certain = _peaks_near_highest_row(maps, blur_y, blur_x, radius, sources)
-    if not certain.all():
-        rest = (~certain).nonzero().squeeze(-1)
-        for found, exact in zip(peaks, plain_blurred_peaks(maps[rest], blur_y, blur_x)):
-            found[rest] = exact
-    return peaks
 
+    def __init__(self, height: int, width: int, kernel_size: int, border: int,
+                 device: torch.device) -> None:
+        self.height = height
+        self.border = border
+        self.blur_y, self.blur_x = (
+            torch.as_tensor(blur_matrix(n, kernel_size, border), dtype=torch.float32, device=device)
+            for n in (height, width))
+        reach = kernel_size // 2
+        radius = max(reach, MIN_WINDOW_RADIUS)
+        #: Blurred rows of a window, and rows of the map that they are blurred from.
+        self.rows, self.sources = 2 * radius + 1, 2 * (radius + reach) + 1
+        self._has_window = (
+            device.type == 'cpu' and height >= self.sources and height % BAND == 0)
+        if self._has_window:
+            self._tabulate_windows(reach)
 
-def plain_blurred_peaks(maps: Tensor, blur_y: Tensor, blur_x: Tensor) -> Peaks:
-    """As :func:`blurred_peaks`, from all cells."""
-    first, second, _ = _two_highest(blur_y @ maps @ blur_x.mT)
-    return Peaks(first, second)
+    def _tabulate_windows(self, reach: int) -> None:
+        # For every window of blurred rows, by its first row: what of the map it needs.
+        windows = self.blur_y.unfold(0, self.rows, 1)  # (windows, H, rows)
+        first_source = (windows.sum(-1) > 0).int().argmax(-1).clamp(0, self.height - self.sources)
+        self._source_rows = first_source[:, None] + torch.arange(self.sources)
+        self._weights = windows.gather(
+            1, self._source_rows[..., None].expand(-1, -1, self.rows)).mT.flatten(1)
+        self._blur_bands = self.blur_y.unflatten(1, (-1, BAND)).sum(-1).mT
+        # Columns that no cell of the map is blurred into have no highest cell.
+        self._margin = max(self.border - reach, 0)
+        self._blur_x_inner = self.blur_x[self._margin:len(self.blur_x) - self._margin].mT
+        self._row_offsets = torch.arange(self.rows)
 
+    @torch.no_grad()
+    def __call__(self, maps: Tensor) -> Peaks:
+        """Peaks of maps (N, H, W), contiguous float32."""
+        if not self._has_window:
+            return self.search_all(maps)
+        peaks, certain = self._search_window(maps)
+        if not certain.all():
+            rest = (~certain).nonzero().squeeze(-1)
+            for found, exact in zip(peaks, self.search_all(maps[rest])):
+                found[rest] = exact
+        return peaks
 
-def _peaks_near_highest_row(maps: Tensor, blur_y: Tensor, blur_x: Tensor, radius: int,
-                            sources: int) -> tuple[Peaks, Tensor]:
-    """Peaks among the rows around the highest, and (N,) whether no other row has a higher cell.
+    @torch.no_grad()
+    def search_all(self, maps: Tensor) -> Peaks:
+        """As a call, from all cells."""
+        first, second, _ = _two_highest(self.blur_y @ maps @ self.blur_x.mT)
+        return Peaks(first - self.border, second - self.border)
 
-    Args:
-        radius: Of the window of blurred rows.
-        sources: Rows of the map that the window is blurred from.
-    """
-    # Blurring along x cannot raise a row's maximum: these are bounds of the blurred rows' maxima.
-    bounds = maps.amax(-1).clamp_min(0) @ blur_y.mT
-    rows = 2 * radius + 1
-    top = (bounds.argmax(-1) - radius).clamp(0, len(blur_y) - rows)
+    def _search_window(self, maps: Tensor) -> tuple[Peaks, Tensor]:
+        """Peaks in the rows around the highest, and (N,) whether no other row has a higher cell."""
+        # Blurring along x cannot raise a maximum: bounds of the blurred rows, from those of bands.
+        bands = maps.view(len(maps), -1, BAND * maps.shape[-1])
+        highest = bands.amax(-1)
+        bounds = highest.clamp_min(0) @ self._blur_bands
+        top = self._highest_row(bands, highest.argmax(-1)) + self.border - self.rows // 2
+        top.clamp_(0, len(self.blur_y) - self.rows)
 
-    # For every window of blurred rows: the first row of the map that it needs, and the weights.
-    windows = blur_y.unfold(0, rows, 1)  # (windows, H, rows)
-    source = (windows.sum(-1) > 0).int().argmax(-1).clamp(0, maps.shape[1] - sources)
-    columns = source[:, None] + torch.arange(sources)
-    weights = windows.gather(1, columns[..., None].expand(-1, -1, rows)).mT
+        starts = torch.arange(0, len(maps) * self.height, self.height)
+        near = embedding(embedding(top, self._source_rows) + starts[:, None], maps.flatten(0, 1))
+        weights = embedding(top, self._weights).view(-1, self.rows, self.sources)
+        first, second, value = _two_highest(weights @ near @ self._blur_x_inner)
 
-    index = embedding(top, columns) + torch.arange(len(maps))[:, None] * maps.shape[1]
-    near = embedding(index, maps.flatten(0, 1))  # (N, sources, W)
-    near = embedding(top, weights.flatten(1)).view(-1, rows, sources) @ near
+        corner = torch.stack((torch.full_like(top, self._margin), top), -1) - self.border
+        elsewhere = bounds.scatter_(-1, top[:, None] + self._row_offsets, 0).amax(-1)
+        return Peaks(first + corner, second + corner), value > elsewhere * BOUND_MARGIN
 
-    margin = int((blur_x.sum(-1) > 0).int().argmax())  # empty columns have no highest cell
-    first, second, value = _two_highest(near @ blur_x[margin:len(blur_x) - margin].mT)
-    for cells in (first, second):
-        cells += torch.stack((torch.full_like(top, margin), top), -1)
-    elsewhere = bounds.scatter(-1, top[:, None] + torch.arange(rows), 0).amax(-1)
-    return Peaks(first, second), value > elsewhere * BOUND_MARGIN
+    def _highest_row(self, bands: Tensor, band: Tensor) -> Tensor:
+        """Of the rows of one band of every map, the one with the highest cell, (N,)."""
+        starts = torch.arange(0, bands.shape[0] * bands.shape[1], bands.shape[1])
+        rows = embedding(band + starts, bands.flatten(0, 1)).unflatten(-1, (BAND, -1))
+        return band * BAND + rows.amax(-1).argmax(-1)
 
 
 def _two_highest(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:

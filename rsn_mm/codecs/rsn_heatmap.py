@@ -1,17 +1,18 @@
 """Where keypoints become heatmaps and heatmaps keypoints."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from mmpose.codecs.base import BaseKeypointCodec
 from torch import Tensor
+from torch.nn.functional import embedding
 
 from rsn_mm.registry import KEYPOINT_CODECS
 
 from .gaussian import blur_matrix
-from .peaks import blurred_peaks
+from .peaks import PeakFinder
 
 #: Heatmaps run from 0 to this.
 HEATMAP_SCALE = 255.0
@@ -80,7 +81,7 @@ class RSNHeatmap(BaseKeypointCodec):
         self.blur_kernel_size = blur_kernel_size
         self.targets = targets
         self.stride = stride_wh[0]
-        self._constants: dict[tuple, Tensor] = {}
+        self._constants: dict[Hashable, Any] = {}
 
     @property
     def num_levels(self) -> int:
@@ -148,11 +149,16 @@ class RSNHeatmap(BaseKeypointCodec):
         """As :meth:`render`, from positions (B, K, 2) in heatmap cells inside the map."""
         shown = visibility > 0
         # Where nothing is shown any cell will do.
-        index = torch.where(shown[..., None], cells, 0).long()
-        rows = self._constant('rows', cells.device)[index[..., 0]]  # (B, K, L, W)
-        columns = self._constant('columns', cells.device)[index[..., 1]]  # (B, K, L, H)
-        rows = rows * shown[..., None, None]
-        return columns.transpose(1, 2)[..., :, None] * rows.transpose(1, 2)[..., None, :]
+        x, y = torch.where(shown[..., None], cells, 0).long().unbind(-1)
+        rows = self._lines(0, x) * (shown * HEATMAP_SCALE)[:, None, :, None]
+        return self._lines(1, y)[..., :, None] * rows[..., None, :]
+
+    def _lines(self, axis: int, cells: Tensor) -> Tensor:
+        """(B, L, K, length), of every level the line along x or y of joints in cells (B, K)."""
+        table = self._line_table(axis, cells.device)
+        starts = torch.arange(self.num_levels, device=cells.device)[:, None] * table.shape[1]
+        # Into contiguous memory: over other strides the product of lines is several times slower.
+        return embedding(cells[:, None] + starts, table.flatten(0, 1))
 
     def _to_cells(self, keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
         size_wh = keypoints.new_tensor(self.input_size)
@@ -196,10 +202,8 @@ class RSNHeatmap(BaseKeypointCodec):
                              f'expected {(height, width)}')
         heatmaps = heatmaps.float().contiguous()
         with torch.autocast(heatmaps.device.type, enabled=False):
-            peaks = blurred_peaks(heatmaps.flatten(0, 1), self._constant('blur_y', heatmaps.device),
-                                  self._constant('blur_x', heatmaps.device))
-        first, second = (xy.unflatten(0, heatmaps.shape[:2]).float() - DECODE_BORDER
-                         for xy in peaks)
+            peaks = self._peak_finder(heatmaps.device)(heatmaps.flatten(0, 1))
+        first, second = (xy.unflatten(0, heatmaps.shape[:2]).float() for xy in peaks)
         towards = second - first
         distance = towards.norm(dim=-1, keepdim=True).clamp_min(1)  # 0 only for the cell itself
         cells = first + PEAK_SHIFT * towards / distance
@@ -211,29 +215,27 @@ class RSNHeatmap(BaseKeypointCodec):
 
     # --------------------------------------------------------------------------------- constants
 
-    def _constant(self, name: str, device: torch.device) -> Tensor:
-        key = (name, device)
+    def _line_table(self, axis: int, device: torch.device) -> Tensor:
+        """(L, length, length): of every level, the line of a joint in a cell, the highest 1."""
+        def make() -> Tensor:
+            length = self.heatmap_size[axis]
+            lines = np.stack([blur_matrix(length, k).T for k in self.kernel_sizes])
+            lines = lines / lines.max(axis=-1, keepdims=True)
+            return torch.as_tensor(lines, dtype=torch.float32, device=device)
+
+        return self._constant((axis, device), make)
+
+    def _peak_finder(self, device: torch.device) -> PeakFinder:
+        width, height = self.heatmap_size
+        return self._constant(('peaks', device), lambda: PeakFinder(
+            height, width, self.blur_kernel_size, DECODE_BORDER, device))
+
+    def _constant(self, key: Hashable, make: Callable[[], Any]) -> Any:
         if key not in self._constants:
             # They outlive an inference mode that they are first needed in.
             with torch.inference_mode(False):
-                self._constants[key] = torch.as_tensor(
-                    self._tables[name], dtype=torch.float32, device=device)
+                self._constants[key] = make()
         return self._constants[key]
-
-    @cached_property
-    def _tables(self) -> dict[str, np.ndarray]:
-        width, height = self.heatmap_size
-
-        def profiles(length: int) -> np.ndarray:
-            """(length, L, length): for a joint in a cell, every level's line of largest value 1."""
-            lines = np.stack([blur_matrix(length, k).T for k in self.kernel_sizes], axis=1)
-            return lines / lines.max(axis=-1, keepdims=True)
-
-        return dict(
-            rows=profiles(width),
-            columns=profiles(height) * HEATMAP_SCALE,
-            blur_x=blur_matrix(width, self.blur_kernel_size, DECODE_BORDER),
-            blur_y=blur_matrix(height, self.blur_kernel_size, DECODE_BORDER))
 
 
 def _check_size(name: str, size_wh: object) -> None:

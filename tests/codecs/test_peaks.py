@@ -1,16 +1,14 @@
 import pytest
 import torch
 
-from rsn_mm.codecs import RSNHeatmap, peaks
-from rsn_mm.codecs.gaussian import blur_matrix
-from rsn_mm.codecs.peaks import blurred_peaks, plain_blurred_peaks
+from rsn_mm.codecs import RSNHeatmap
+from rsn_mm.codecs.peaks import PeakFinder
 
 HEIGHT, WIDTH = 32, 24
 
 
-def blurs(kernel_size):
-    return [torch.as_tensor(blur_matrix(n, kernel_size, 10), dtype=torch.float32)
-            for n in (HEIGHT, WIDTH)]
+def finder(kernel_size, height=HEIGHT):
+    return PeakFinder(height, WIDTH, kernel_size, 10, torch.device('cpu'))
 
 
 def joint_maps(number, seed):
@@ -46,44 +44,41 @@ MAPS = dict(
 @pytest.mark.parametrize('kernel_size', [1, 5, 9])
 @pytest.mark.parametrize('name', MAPS)
 def test_the_window_finds_the_peaks_of_all_cells(name, kernel_size):
-    found = blurred_peaks(MAPS[name], *blurs(kernel_size))
-    expected = plain_blurred_peaks(MAPS[name], *blurs(kernel_size))
-    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    find = finder(kernel_size)
+    torch.testing.assert_close(
+        find(MAPS[name]), find.search_all(MAPS[name]), rtol=0, atol=0)
+
+
+def count_searched(monkeypatch):
+    """The number of maps of every search of all cells."""
+    searched, search_all = [], PeakFinder.search_all
+
+    def count(self, maps):
+        searched.append(len(maps))
+        return search_all(self, maps)
+
+    monkeypatch.setattr(PeakFinder, 'search_all', count)
+    return searched
 
 
 @pytest.mark.parametrize('kernel_size', [5, 9])
-def test_joints_need_no_search_of_all_cells(monkeypatch, kernel_size):
-    def refuse(*_):
-        raise AssertionError('searched all cells')
-
-    monkeypatch.setattr(peaks, 'plain_blurred_peaks', refuse)
-    blurred_peaks(MAPS['joints'], *blurs(kernel_size))
-    with pytest.raises(AssertionError, match='all cells'):
-        blurred_peaks(MAPS['noise'], *blurs(kernel_size))
-
-
-def test_only_maps_that_the_window_leaves_open_are_searched(monkeypatch):
+def test_only_maps_that_the_window_leaves_open_are_searched(monkeypatch, kernel_size):
+    searched = count_searched(monkeypatch)
     maps = torch.cat((MAPS['joints'], MAPS['noise'][:3], MAPS['joints']))
-    searched = []
-
-    def count(maps, *matrices):
-        searched.append(len(maps))
-        return plain_blurred_peaks(maps, *matrices)
-
-    monkeypatch.setattr(peaks, 'plain_blurred_peaks', count)
-    found = blurred_peaks(maps, *blurs(5))
-    torch.testing.assert_close(found, plain_blurred_peaks(maps, *blurs(5)), rtol=0, atol=0)
+    finder(kernel_size)(MAPS['joints'])
+    assert searched == []
+    finder(kernel_size)(maps)
     assert searched == [3]
 
 
-def test_maps_lower_than_the_window():
-    maps, (blur_y, blur_x) = MAPS['joints'][:, :7], blurs(5)
-    blur_y = torch.as_tensor(blur_matrix(7, 5, 10), dtype=torch.float32)
-    torch.testing.assert_close(blurred_peaks(maps, blur_y, blur_x),
-                               plain_blurred_peaks(maps, blur_y, blur_x), rtol=0, atol=0)
+def test_maps_lower_than_the_window(monkeypatch):
+    searched = count_searched(monkeypatch)
+    maps = MAPS['joints'][:, :7].contiguous()
+    finder(5, height=7)(maps)
+    assert searched == [len(maps)]
 
 
 def test_the_maps_are_left_as_they_were():
     maps = MAPS['noisy_joints'].clone()
-    blurred_peaks(maps, *blurs(1))
+    finder(1)(maps)
     assert torch.equal(maps, MAPS['noisy_joints'])
