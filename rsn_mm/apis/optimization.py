@@ -39,8 +39,8 @@ class OptimizedEstimator(TopdownPoseEstimator):
         return super().train(False)
 
 
-def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None, compile: bool = False,
-             channels_last: bool = True) -> OptimizedEstimator:
+def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
+             compile: bool | dict = False, channels_last: bool = True) -> OptimizedEstimator:
     """A copy of an estimator that predicts the same, faster.
 
     Exact up to rounding: batch norms are folded into the convolutions before them, on a processor
@@ -53,7 +53,7 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None, comp
             model's. float16 overflows on heatmaps of 0..255. The heatmaps that are decoded are
             float32.
         compile: Compile the network with ``torch.compile``; the first batch of a size then takes
-            long.
+            half a minute and more. A dict holds arguments of ``torch.compile``.
         channels_last: Compute in that memory format.
 
     Raises:
@@ -79,9 +79,10 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None, comp
             fuse_conv_bn(part)
             part.to(dtype=dtype, memory_format=memory_format)
     fast.backbone.memory_format = memory_format
-    if compile:
+    if compile is not False:
         # Constant weights: the compiler may bring them into the layout that it likes.
-        fast.heatmaps = torch.compile(torch.no_grad()(fast.heatmaps), options={'freezing': True})
+        arguments = {'options': {'freezing': True}} if compile is True else compile
+        fast.heatmaps = torch.compile(torch.no_grad()(fast.heatmaps), **arguments)
     else:
         pack_convs(fast)
     return fast

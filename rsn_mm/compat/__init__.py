@@ -22,9 +22,16 @@ def apply() -> None:
     pkg_resources_finder.mend()
     check_stack()
     # Not before: these import the packages that have just been checked.
-    from . import checkpoint_types, mmcv_extension, torchvision_stand_in, visualizer_circles
+    from . import (
+        checkpoint_types,
+        compiled_training,
+        mmcv_extension,
+        torchvision_stand_in,
+        visualizer_circles,
+    )
 
     torchvision_stand_in.mend()
     mmcv_extension.mend()
     checkpoint_types.mend()
     visualizer_circles.mend()
+    compiled_training.mend()

@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 from rsn_mm.apis import optimize
+from rsn_mm.apis.packed_conv import PackedConv
 from tests import golden
 
 FLIP_INDICES = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
@@ -89,6 +90,26 @@ def test_bfloat16_stays_near():
     found, _ = heatmaps(fast)
     assert next(fast.parameters()).dtype == torch.bfloat16 and found.dtype == torch.float32
     assert (found - expected).abs().max() <= 0.05 * expected.abs().max()
+
+
+def test_compiled_for_several_batch_sizes():
+    model = estimator(stages=1)
+    # Traced and run without a code generator, which takes a minute.
+    fast = optimize(model, compile=dict(backend='eager', fullgraph=True))
+    for count in (2, 3):
+        expected, _ = heatmaps(model, count=count)
+        found, _ = heatmaps(fast, count=count)
+        assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+def test_convolutions_are_packed_unless_a_compiler_does_it():
+    def packed(model):
+        return sum(isinstance(m, PackedConv) for m in model.modules())
+
+    model = estimator(stages=1)
+    convolutions = sum(isinstance(m, torch.nn.Conv2d) for m in model.modules())
+    assert packed(optimize(model)) == convolutions
+    assert packed(optimize(model, compile=dict(backend='eager'))) == packed(model) == 0
 
 
 def test_does_not_train():
