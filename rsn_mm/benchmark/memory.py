@@ -34,8 +34,6 @@ def training_memory(device: torch.device) -> dict[str, int]:
 
 def _peak(name: str, device: torch.device, amp: bool = False, with_cp: bool = False,
           parts: int = 1) -> int:
-    from .steps import _training_step
-
     case = Case()
     model_cfg = networks.mmposes(case) if name == REFERENCE else networks.ours(
         case, channels_last=True)
@@ -48,7 +46,7 @@ def _peak(name: str, device: torch.device, amp: bool = False, with_cp: bool = Fa
         count, case, networks.target_transforms(case)[side], device)
     images = networks.random_images(count, case.size_wh, device)
     before = _used(device)
-    _training_step(model, images, samples, amp)()
+    networks.training_step(model, images, samples, amp)()
     return _used(device) - before
 
 

@@ -1,6 +1,6 @@
 """The networks that race: MMPose's RSN and ours with the same weights, and what else users take."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,3 +168,27 @@ def target_transforms(case: Case) -> dict[str, dict]:
         'MMPose': dict(type='GenerateTarget', multilevel=True, encoder=case.mmpose_codecs),
         'ours': dict(type='GenerateTarget', encoder=case.codec),
     }
+
+
+def training_step(model: TopdownPoseEstimator, images: Tensor, samples: list,
+                  amp: bool = False) -> Callable[[], None]:
+    """Forward, loss, accuracy and backward."""
+    def step() -> None:
+        model.train()
+        model.zero_grad(set_to_none=True)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=amp):
+            losses = model(images, samples, mode='loss')
+            loss, _ = model.parse_losses(losses)
+        loss.backward()
+
+    return step
+
+
+def last_heatmaps(model: TopdownPoseEstimator, images: Tensor) -> Callable[[], Tensor]:
+    """What MMPose's ``predict`` does of its network."""
+    @torch.no_grad()
+    def call() -> Tensor:
+        heatmaps = model.head(model.backbone(images))
+        return heatmaps[-1] if isinstance(heatmaps, list | tuple) else heatmaps
+
+    return call

@@ -18,7 +18,7 @@ def spread(times: Times, scale: float = 1., digits: int = 2) -> str:
 
 
 def rows(race: Race, rates: dict[str, float]) -> list[tuple[str, ...]]:
-    """Contestant, ms of a call, samples a second, ratio, and share of the machine's matrix product.
+    """Contestant, ms of a call, samples a second, ratio, share of the matrix product's rate.
 
     Args:
         rates: Floating-point operations a second of a matrix product, ``'fp32'`` and ``'bf16'``.

@@ -104,32 +104,19 @@ def train(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
         fast = networks.build(networks.ours(case, channels_last=True), settings.device)
         fast.load_state_dict(mine.state_dict())
         contestants = {
-            REFERENCE: _training_step(theirs, images, samples[REFERENCE]),
-            'ours': _training_step(fast, images, samples['ours']),
-            'ours, bf16 AMP': _training_step(fast, images, samples['ours'], amp=True),
+            REFERENCE: networks.training_step(theirs, images, samples[REFERENCE]),
+            'ours': networks.training_step(fast, images, samples['ours']),
+            'ours, bf16 AMP': networks.training_step(fast, images, samples['ours'], amp=True),
         }
         if settings.compile:
             compiled = networks.build(networks.ours(case, channels_last=True), settings.device)
             compiled.load_state_dict(mine.state_dict())
             compiled.forward = torch.compile(compiled.forward)
-            contestants['ours, compiled, bf16 AMP'] = _training_step(
+            contestants['ours, compiled, bf16 AMP'] = networks.training_step(
                 compiled, images, samples['ours'], amp=True)
         yield Race('training step', f'{case}, batch {batch_size}', run_race(
             contestants, settings.rounds, settings.device), items=batch_size, flops={
                 name: count_flops(contestants[name]) for name in (REFERENCE, 'ours')})
-
-
-def _training_step(model: TopdownPoseEstimator, images: Tensor, samples: list,
-                   amp: bool = False) -> Callable[[], None]:
-    def step() -> None:
-        model.train()
-        model.zero_grad(set_to_none=True)
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=amp):
-            losses = model(images, samples, mode='loss')
-            loss, _ = model.parse_losses(losses)
-        loss.backward()
-
-    return step
 
 
 def forward(settings: Settings) -> Iterator[Race]:
@@ -151,19 +138,9 @@ def _forms(model: TopdownPoseEstimator, compiled: bool) -> dict[str, TopdownPose
     return forms
 
 
-def _last_heatmaps(model: TopdownPoseEstimator, images: Tensor) -> Callable[[], Tensor]:
-    """What MMPose's ``predict`` does of its network."""
-    @torch.no_grad()
-    def call() -> Tensor:
-        heatmaps = model.head(model.backbone(images))
-        return heatmaps[-1] if isinstance(heatmaps, list | tuple) else heatmaps
-
-    return call
-
-
 def _forward_race(case: Case, theirs: TopdownPoseEstimator, forms: dict, images: Tensor,
                   settings: Settings) -> Race:
-    contestants = {REFERENCE: _last_heatmaps(theirs, images)}
+    contestants = {REFERENCE: networks.last_heatmaps(theirs, images)}
     for name, model in forms.items():
         contestants[name] = torch.no_grad()(lambda model=model: model.heatmaps(images))
     expected = contestants[REFERENCE]()
@@ -184,11 +161,11 @@ def others(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
     case = RSN18
     images = networks.random_images(batch_size, case.size_wh, settings.device)
     theirs, released = networks.build_pair(case, settings.device)
-    contestants = {REFERENCE: _last_heatmaps(theirs, images)}
+    contestants = {REFERENCE: networks.last_heatmaps(theirs, images)}
     for name in networks.OTHERS:
         model = networks.build_other(name, settings.device)
         networks.calibrate(model, images[:2])
-        contestants[f'MMPose {name}'] = _last_heatmaps(model, images)
+        contestants[f'MMPose {name}'] = networks.last_heatmaps(model, images)
     mine = {'RSN-18 released': released}
     for depth in (18, 50):
         paper = networks.build(networks.ours(Case(depth), variant='paper'), settings.device)

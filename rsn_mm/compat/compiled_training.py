@@ -1,4 +1,4 @@
-"""mmengine's ``compile=`` takes the optimizer's step into the compiler, which newer torch cannot."""
+"""mmengine's ``compile=`` also compiles the optimizer's step, at which newer torch fails."""
 
 import functools
 
