@@ -30,6 +30,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--data', default=str(DEFAULT_DATA), metavar='CONFIG',
                         help='config whose test data loader and evaluation run on (default '
                         'generated images)')
+    parser.add_argument('--checkpoint', metavar='FILE',
+                        help='of the model of --data: how far its keypoints move in the test-time '
+                        'forms (step precision)')
     parser.add_argument('--threads', type=int, help="processor threads (default torch's)")
     parser.add_argument('--out', type=Path, metavar='DIR',
                         help='a new folder for benchmark.json, benchmark.md and benchmark.png')
@@ -57,6 +60,10 @@ def check(args: argparse.Namespace) -> None:
                                'name')
     if not Path(args.data).is_file():
         raise cli.CommandError(f'--data: config {args.data} does not exist')
+    if args.checkpoint is None and args.steps == ['precision']:
+        raise cli.CommandError('--steps precision needs --checkpoint, of the model of --data')
+    if args.checkpoint is not None and not Path(args.checkpoint).is_file():
+        raise cli.CommandError(f'--checkpoint {args.checkpoint} does not exist')
     try:
         torch.empty(0, device=args.device)
     except (RuntimeError, AssertionError) as error:
@@ -74,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
         console.print(f'{name}: {value}', highlight=False)
     console.print('matrix product: ' + ', '.join(
         f'{name} {rate / 1e9:,.0f} GFLOP/s' for name, rate in rates.items()), highlight=False)
-    settings = Settings(device, args.rounds, args.data, args.compile)
+    settings = Settings(device, args.rounds, args.data, args.compile, args.checkpoint)
     races = []
     for step in args.steps:
         with console.status(f'{step} ...'):

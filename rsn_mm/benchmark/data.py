@@ -25,6 +25,7 @@ MMPOSE_RSN = 'topdown_heatmap/coco/td-hm_rsn18_8xb32-210e_coco-256x192.py'
 #: Samples of a race between loaders.
 LOADED_SAMPLES = 64
 BATCH_SIZE = 32
+WORKERS = 2
 
 
 @dataclass
@@ -55,6 +56,17 @@ def _bytes(value: object) -> int:
     if hasattr(value, 'all_items'):  # data samples
         return sum(_bytes(item) for _, item in value.all_items())
     return 0
+
+
+def batch_times(side: Side) -> dict[str, float]:
+    """Seconds to put a batch together, and until worker processes hand over their first one."""
+    samples = [side.dataset[i % len(side.dataset)] for i in range(BATCH_SIZE)]
+    start = time.perf_counter()
+    pseudo_collate(samples)
+    collated = time.perf_counter()
+    next(iter(DataLoader(side.dataset, BATCH_SIZE, collate_fn=pseudo_collate, num_workers=WORKERS)))
+    return {f'collate {BATCH_SIZE} samples': collated - start,
+            f'first batch of {WORKERS} workers': time.perf_counter() - collated}
 
 
 def loaders(data_config: str, size_wh: tuple[int, int]) -> dict[str, Side]:

@@ -1,8 +1,9 @@
-"""Peak memory of a training step, each in a process of its own."""
+"""Peak memory of a training step, each in a process of its own; on a CPU, where there is /proc."""
 
 import multiprocessing
-import resource
+import re
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import torch
 
@@ -51,6 +52,9 @@ def _peak(name: str, device: torch.device, amp: bool = False, with_cp: bool = Fa
 
 
 def _used(device: torch.device) -> int:
+    """Most bytes that this process has held so far."""
     if device.type == 'cuda':
         return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not `ru_maxrss`, which on Linux starts with that of the process this one was started by.
+    match = re.search(r'VmHWM:\s*(\d+) kB', Path('/proc/self/status').read_text())
+    return int(match[1]) * 1024

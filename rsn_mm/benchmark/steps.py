@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import KEYPOINT_CODECS
@@ -11,10 +13,11 @@ from torch import Tensor
 from rsn_mm.apis import optimize
 
 from . import networks
-from .data import evaluation_runners, loaders, one_item_times
+from .data import batch_times, evaluation_runners, loaders, one_item_times
 from .machine import DTYPES, count_flops
 from .memory import training_memory
 from .networks import Case
+from .precision import QUANTILES, keypoint_shifts
 from .timing import REFERENCE, Race, run_race
 
 RSN18, RSN18X4 = Case(), Case(stages=4)
@@ -29,12 +32,14 @@ class Settings:
         rounds: Turns of every race.
         data_config: Config whose test data are read and evaluated.
         compile: Also race what ``torch.compile`` makes of the networks.
+        checkpoint: Of the model of ``data_config``, for the precision of its keypoints.
     """
 
     device: torch.device
     rounds: int
     data_config: str
     compile: bool = False
+    checkpoint: str | None = None
 
 
 def encode(settings: Settings, batch_size: int = 32) -> Iterator[Race]:
@@ -89,8 +94,9 @@ def loader(settings: Settings) -> Iterator[Race]:
         for name, side in samples.items():
             race.facts[f'{name}, bytes of a sample'] = f'{side.sample_bytes():,}'
         for name, side in samples.items():
-            race.facts[f'{name}, ms of a sample'] = ', '.join(
-                f'{step} {seconds * 1e3:.2f}' for step, seconds in one_item_times(side).items())
+            seconds = {**one_item_times(side), **batch_times(side)}
+            race.facts[f'{name}, ms'] = ', '.join(
+                f'{what} {value * 1e3:.2f}' for what, value in seconds.items())
         yield race
 
 
@@ -189,6 +195,8 @@ def evaluation(settings: Settings) -> Iterator[Race]:
 
 def memory(settings: Settings) -> Iterator[Race]:
     """Peak memory of a training step; it takes a process per figure."""
+    if settings.device.type == 'cpu' and not Path('/proc/self/status').exists():
+        return  # no way to tell
     peaks = training_memory(settings.device)
     yield Race('memory', 'training step, RSN-18 256x192, 32 images', {}, facts={
         name: f'{peak / 2**20:,.0f} MiB' for name, peak in peaks.items()})
@@ -208,7 +216,18 @@ def scaling(settings: Settings) -> Iterator[Race]:
         yield race
 
 
+def precision(settings: Settings) -> Iterator[Race]:
+    """How far a trained network's keypoints move in its test-time forms; needs a checkpoint."""
+    if settings.checkpoint is None:
+        return
+    shifts = keypoint_shifts(settings.data_config, settings.checkpoint, settings.device)
+    count = len(next(iter(shifts.values())))
+    yield Race('precision', f'{count:,} keypoints of {settings.data_config}', {}, facts={
+        f'optimized {name}, quantile {quantile:g}': f'{np.quantile(values, quantile):.4f} input px'
+        for name, values in shifts.items() for quantile in QUANTILES})
+
+
 #: Races by the name of the step.
 STEPS: dict[str, Callable[[Settings], Iterator[Race]]] = {
     step.__name__: step for step in (
-        encode, loader, train, forward, decode, evaluation, others, memory, scaling)}
+        encode, loader, train, forward, decode, evaluation, precision, others, memory, scaling)}

@@ -31,6 +31,8 @@ def test_table_files_and_picture(tmp_path, capsys):
     (('--rounds', '0'), '--rounds 0: expected 1 or more'),
     (('--threads', '-1'), '--threads -1: expected 1 or more'),
     (('--data', 'nothing.py'), 'config nothing.py does not exist'),
+    (('--checkpoint', 'nothing.pth'), '--checkpoint nothing.pth does not exist'),
+    (('--steps', 'precision'), '--steps precision needs --checkpoint'),
     (('--device', 'abacus'), '--device abacus'),
 ])
 def test_bad_options(arguments, message):
