@@ -13,7 +13,9 @@ from rsn_mm.benchmark.steps import Settings
 from rsn_mm.engine import cli
 
 WIDTH = 120
-DEFAULT_DATA = Path(__file__).resolve().parents[1] / 'configs/rsn/rsn18_synthetic-128x96.py'
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+RECIPE = CONFIGS / '_base_/coco_256x192.py'
+DEFAULT_DATA = CONFIGS / 'rsn/rsn18_synthetic-128x96.py'
 
 
 def parse_args() -> argparse.Namespace:
@@ -81,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
         console.print(f'{name}: {value}', highlight=False)
     console.print('matrix product: ' + ', '.join(
         f'{name} {rate / 1e9:,.0f} GFLOP/s' for name, rate in rates.items()), highlight=False)
-    settings = Settings(device, args.rounds, args.data, args.compile, args.checkpoint)
+    settings = Settings(device, args.rounds, args.data, str(RECIPE), args.compile, args.checkpoint)
     races = []
     for step in args.steps:
         with console.status(f'{step} ...'):

@@ -1,7 +1,8 @@
 """How large a network is: parameters, and multiply-adds of its convolutions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 
 import torch
 from mmengine.config import Config
@@ -11,6 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rsn_mm.models import MultiStageRSNHead
+from rsn_mm.models.decoder import ResizedConv, resize
 
 #: The papers' "GFLOPs" are multiply-adds in units of 2^30.
 GIGA = 2**30
@@ -23,7 +25,8 @@ class Complexity:
     Args:
         input_size_wh: Of the image, in pixels; of an ensemble, the largest.
         params: Number of parameters.
-        gflops: Of what runs when testing: of a multi-stage head only the last heatmaps.
+        gflops: Of testing: of a multi-stage head only the last heatmaps, and the decoder's 1x1
+            convolutions behind their resize, as the papers count.
         gflops_all_heads: Of all heatmaps, as in training.
         prm_gflops: What of ``gflops`` the Pose Refine Machine, or the attention in its place, adds.
     """
@@ -82,6 +85,9 @@ def _build(model_cfg: dict) -> nn.Module:
 def _count(model: nn.Module, size_wh: tuple[int, int]) -> tuple[float, float]:
     """GFLOPs as tested, and with all heads."""
     _drop_norms(model)
+    for module in model.modules():
+        if isinstance(module, ResizedConv):
+            module.forward = partial(_resize_first, module)
     image = torch.empty(1, 3, *size_wh[::-1], device='meta')
     head = getattr(model, 'head', None)
     if not isinstance(head, MultiStageRSNHead):
@@ -98,6 +104,11 @@ def _drop_norms(model: nn.Module) -> None:
         for name, child in module.named_children():
             if isinstance(child, nn.modules.batchnorm._BatchNorm):
                 setattr(module, name, nn.Identity())
+
+
+def _resize_first(module: ResizedConv, x: torch.Tensor, size_hw: Sequence[int]) -> torch.Tensor:
+    """What the papers draw and count; here the convolution comes first, on fewer cells."""
+    return module.conv(resize(x, size_hw))
 
 
 @torch.no_grad()

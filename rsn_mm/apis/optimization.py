@@ -52,12 +52,13 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
         dtype: Of weights and features, ``torch.bfloat16`` or ``torch.float32``; by default the
             model's. float16 overflows on heatmaps of 0..255. The heatmaps that are decoded are
             float32.
-        compile: Compile the network with ``torch.compile``; the first batch of a size then takes
-            half a minute and more. A dict holds arguments of ``torch.compile``.
+        compile: Compile the network, with its weights frozen; the first batch of a size then takes
+            half a minute and more. A dict has the arguments of ``torch.compile`` instead.
         channels_last: Compute in that memory format.
 
     Raises:
-        TypeError: If it is another estimator, the head is not ours or the dtype not one of those.
+        TypeError: If it is another estimator, the head is not ours, or ``dtype`` or ``compile`` is
+            not one of those.
     """
     if type(model) is not TopdownPoseEstimator:
         raise TypeError(f'optimize: {type(model).__name__}, expected TopdownPoseEstimator')
@@ -65,6 +66,9 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
         raise TypeError(f'optimize: the head is {type(getattr(model, "head", None)).__name__}, '
                         'expected MultiStageRSNHead')
     dtype = dtype or next(model.parameters()).dtype
+    if not isinstance(compile, bool | dict):
+        raise TypeError(f'optimize: compile={compile!r}, expected True, False or a dict of '
+                        'arguments of torch.compile')
     if dtype not in (torch.float32, torch.bfloat16):
         raise TypeError(f'optimize: dtype={dtype}, expected torch.float32 or torch.bfloat16')
     fast = copy.deepcopy(model)
@@ -80,8 +84,8 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
             part.to(dtype=dtype, memory_format=memory_format)
     fast.backbone.memory_format = memory_format
     if compile is not False:
-        # Constant weights: the compiler may bring them into the layout that it likes.
-        arguments = {'options': {'freezing': True}} if compile is True else compile
+        # Frozen: the weights are constants of the program, in the layout that the compiler likes.
+        arguments = dict(options=dict(freezing=True)) if compile is True else compile
         fast.heatmaps = torch.compile(torch.no_grad()(fast.heatmaps), **arguments)
     else:
         pack_convs(fast)

@@ -16,7 +16,9 @@ class PackedConv(nn.Module):
     """A convolution, followed by a ReLU or not, for prediction.
 
     On a processor oneDNN brings the weights into its own layout before every convolution; here
-    that is done once. Elsewhere, in tracing and where gradients are wanted, the plain modules run.
+    that is done once, and again when they change (but for writes past autograd, to
+    ``weight.data``, which leave no trace). Elsewhere, in tracing and where gradients are wanted,
+    the plain modules run.
 
     Args:
         conv: Kept, with its weights.
@@ -27,19 +29,20 @@ class PackedConv(nn.Module):
         super().__init__()
         self.conv = conv
         self.relu = relu
-        self._packed: tuple[int, Tensor] | None = None  # version of the weights, and these
+        #: The weights, their version, and what was made of them.
+        self._packed: tuple[Tensor, int, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         conv = self.conv
         if not self._can_pack(x):
             return relu(conv(x), inplace=True) if self.relu else conv(x)
-        version = conv.weight._version
-        if self._packed is None or self._packed[0] != version:
-            self._packed = version, _OPS._reorder_convolution_weight(
-                conv.weight.detach(), conv.padding, conv.stride, conv.dilation, conv.groups,
-                x.shape)
+        weight = conv.weight
+        if (self._packed is None or self._packed[0] is not weight
+                or self._packed[1] != weight._version):
+            self._packed = weight, weight._version, _OPS._reorder_convolution_weight(
+                weight.detach(), conv.padding, conv.stride, conv.dilation, conv.groups, x.shape)
         return _OPS._convolution_pointwise(
-            x, self._packed[1], conv.bias, conv.padding, conv.stride, conv.dilation, conv.groups,
+            x, self._packed[2], conv.bias, conv.padding, conv.stride, conv.dilation, conv.groups,
             'relu' if self.relu else 'none', [], '')
 
     def _can_pack(self, x: Tensor) -> bool:

@@ -1,11 +1,9 @@
 """The loader and the evaluation of photographs, MMPose's and ours."""
 
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from mmengine.config import Config
@@ -20,7 +18,6 @@ from . import networks
 from .networks import MMPOSE_CONFIGS, Case
 from .timing import REFERENCE
 
-COCO_BASE = Path(__file__).parents[2] / 'configs/_base_/coco_256x192.py'
 MMPOSE_RSN = 'topdown_heatmap/coco/td-hm_rsn18_8xb32-210e_coco-256x192.py'
 #: Samples of a race between loaders.
 LOADED_SAMPLES = 64
@@ -69,14 +66,14 @@ def batch_times(side: Side) -> dict[str, float]:
             f'first batch of {WORKERS} workers': time.perf_counter() - collated}
 
 
-def loaders(data_config: str, size_wh: tuple[int, int]) -> dict[str, Side]:
-    """Both training pipelines on the test data of a config."""
+def loaders(data_config: str, recipe: str, size_wh: tuple[int, int]) -> dict[str, Side]:
+    """MMPose's training pipeline and that of the config ``recipe``, on another's test data."""
     cfg = _load(data_config)
     case = Case(size_wh=size_wh, joints=cfg.model.head.out_channels)
     targets = networks.target_transforms(case)
     pipelines = {
         REFERENCE: Config.fromfile(MMPOSE_CONFIGS / MMPOSE_RSN).train_pipeline,
-        'ours': Config.fromfile(COCO_BASE).train_pipeline,
+        'ours': Config.fromfile(recipe).train_pipeline,
     }
     sides = {}
     for name, pipeline in pipelines.items():
@@ -104,8 +101,8 @@ def one_item_times(side: Side) -> dict[str, float]:
     return dict(seconds)
 
 
-def evaluation_runners(data_config: str,
-                       device: torch.device) -> tuple[Case, dict[str, Runner], int]:
+def evaluation_runners(data_config: str, device: torch.device,
+                       work_dir: str) -> tuple[Case, dict[str, Runner], int]:
     """Runners that test MMPose's RSN-18 and ours, optimized, with the same weights and boxes."""
     cfg = _load(data_config)
     case = Case(joints=cfg.model.head.out_channels)
@@ -119,7 +116,7 @@ def evaluation_runners(data_config: str,
         run_cfg = cfg.copy()
         run_cfg.test_dataloader.dataset.pipeline = pipeline
         run_cfg.test_dataloader.update(batch_size=BATCH_SIZE)
-        run_cfg.work_dir = tempfile.mkdtemp(prefix='benchmark-')
+        run_cfg.work_dir = work_dir
         run_cfg.experiment_name = f'benchmark-{len(runners)}'
         run_cfg.log_level = 'ERROR'
         run_cfg.model = networks.ours(case)

@@ -47,7 +47,7 @@ def _peak(name: str, device: torch.device, amp: bool = False, with_cp: bool = Fa
         count, case, networks.target_transforms(case)[side], device)
     images = networks.random_images(count, case.size_wh, device)
     before = _used(device)
-    networks.training_step(model, images, samples, amp)()
+    networks.training_step(model, images, samples, amp, parts)()
     return _used(device) - before
 
 

@@ -15,6 +15,8 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from rsn_mm.checkpoints import to_mmpose
+from rsn_mm.codecs import RSNHeatmap
+from rsn_mm.models.backbones.rsn import NUM_BLOCKS
 
 MMPOSE_CONFIGS = Path(mmpose.__file__).parent / '.mim/configs/body_2d_keypoint'
 #: What users take instead of RSN, from MMPose's own configs for 256x192.
@@ -23,8 +25,6 @@ OTHERS = {
     'MSPN-50': 'topdown_heatmap/coco/td-hm_mspn50_8xb32-210e_coco-256x192.py',
     'RTMPose-m': 'rtmpose/coco/rtmpose-m_8xb256-420e_coco-256x192.py',
 }
-KERNEL_SIZES = (15, 11, 9, 7, 5)
-NUM_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
 #: Steps in training mode that give random weights plausible batch statistics.
 CALIBRATION_STEPS = 3
 
@@ -51,7 +51,7 @@ class Case:
 
     @property
     def heatmap_size_wh(self) -> tuple[int, int]:
-        return self.size_wh[0] // 4, self.size_wh[1] // 4
+        return RSNHeatmap(self.size_wh).heatmap_size
 
     @property
     def codec(self) -> dict:
@@ -62,7 +62,8 @@ class Case:
     def mmpose_codecs(self) -> list[dict]:
         """MMPose's, one per level."""
         return [dict(type='MegviiHeatmap', input_size=self.size_wh,
-                     heatmap_size=self.heatmap_size_wh, kernel_size=k) for k in KERNEL_SIZES]
+                     heatmap_size=self.heatmap_size_wh, kernel_size=kernel_size)
+                for kernel_size in RSNHeatmap(self.size_wh).kernel_sizes]
 
 
 def ours(case: Case, variant: str = 'released', channels_last: bool = False) -> dict:
@@ -171,15 +172,16 @@ def target_transforms(case: Case) -> dict[str, dict]:
 
 
 def training_step(model: TopdownPoseEstimator, images: Tensor, samples: list,
-                  amp: bool = False) -> Callable[[], None]:
-    """Forward, loss, accuracy and backward."""
+                  amp: bool = False, parts: int = 1) -> Callable[[], None]:
+    """Forward, loss, accuracy and backward; gradients add up over ``parts`` such batches."""
     def step() -> None:
         model.train()
         model.zero_grad(set_to_none=True)
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=amp):
-            losses = model(images, samples, mode='loss')
-            loss, _ = model.parse_losses(losses)
-        loss.backward()
+        for _ in range(parts):
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=amp):
+                losses = model(images, samples, mode='loss')
+                loss, _ = model.parse_losses(losses)
+            (loss / parts).backward()
 
     return step
 

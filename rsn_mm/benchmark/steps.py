@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from rsn_mm.apis import optimize
 
 from . import networks
-from .data import batch_times, evaluation_runners, loaders, one_item_times
+from .data import BATCH_SIZE, batch_times, evaluation_runners, loaders, one_item_times
 from .machine import DTYPES, count_flops
 from .memory import training_memory
 from .networks import Case
@@ -21,6 +22,8 @@ from .precision import QUANTILES, keypoint_shifts
 from .timing import REFERENCE, Race, run_race
 
 RSN18, RSN18X4 = Case(), Case(stages=4)
+#: Turns of a race over a whole data set, at most.
+EVALUATION_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Settings:
         device: Where networks run.
         rounds: Turns of every race.
         data_config: Config whose test data are read and evaluated.
+        recipe: Config whose training pipeline reads them.
         compile: Also race what ``torch.compile`` makes of the networks.
         checkpoint: Of the model of ``data_config``, for the precision of its keypoints.
     """
@@ -38,6 +42,7 @@ class Settings:
     device: torch.device
     rounds: int
     data_config: str
+    recipe: str
     compile: bool = False
     checkpoint: str | None = None
 
@@ -87,7 +92,7 @@ def decode(settings: Settings, batch_size: int = 64) -> Iterator[Race]:
 def loader(settings: Settings) -> Iterator[Race]:
     """Training samples, and where the time of one goes."""
     for size_wh in ((192, 256), (288, 384)):
-        samples = loaders(settings.data_config, size_wh)
+        samples = loaders(settings.data_config, settings.recipe, size_wh)
         race = Race('loader', f'{size_wh[1]}x{size_wh[0]}, one process', run_race(
             {name: side.read for name, side in samples.items()}, settings.rounds,
             torch.device('cpu'), warm_up=1), items=next(iter(samples.values())).count)
@@ -187,10 +192,13 @@ def others(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
 
 def evaluation(settings: Settings) -> Iterator[Race]:
     """A test run over the data, with flip test and metric."""
-    case, runners, persons = evaluation_runners(settings.data_config, settings.device)
-    yield Race('evaluation', f'{case}, {persons} persons, flip test, batch 32', run_race(
-        {name: runner.test for name, runner in runners.items()},
-        min(settings.rounds, 3), settings.device, warm_up=0), items=persons)
+    with TemporaryDirectory() as work_dir:
+        case, runners, persons = evaluation_runners(
+            settings.data_config, settings.device, work_dir)
+        times = run_race({name: runner.test for name, runner in runners.items()},
+                         min(settings.rounds, EVALUATION_ROUNDS), settings.device, warm_up=0)
+    yield Race('evaluation', f'{case}, {persons} persons, flip test, batch {BATCH_SIZE}', times,
+               items=persons)
 
 
 def memory(settings: Settings) -> Iterator[Race]:

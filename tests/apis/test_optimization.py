@@ -123,6 +123,9 @@ def test_what_does_not_fit_is_refused():
     model = estimator(stages=1)
     with pytest.raises(TypeError, match='dtype=torch.float16'):
         optimize(model, dtype=torch.float16)
+    for compile in (None, 'default'):
+        with pytest.raises(TypeError, match=f'compile={compile!r}, expected True'):
+            optimize(model, compile=compile)
     del model.head
     with pytest.raises(TypeError, match='expected MultiStageRSNHead'):
         optimize(model)

@@ -64,6 +64,10 @@ def test_packs_once_and_again_when_the_weights_change(monkeypatch):
     packed.to(torch.float64).to(torch.float32)
     packed(image())
     assert len(packings) == 3
+    packed.load_state_dict(PackedConv(conv(seed=2)).state_dict(), assign=True)
+    torch.testing.assert_close(packed(image()), conv(seed=2)(image()))
+    packed.conv.weight.zero_()
+    torch.testing.assert_close(packed(image())[0, :, 0, 0], packed.conv.bias)
 
 
 @ON_CPU
