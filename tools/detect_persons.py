@@ -15,7 +15,7 @@ from rich.progress import track
 
 from rsn_mm.compat.mmcv_extension import MissingOpError
 from rsn_mm.engine import cli
-from rsn_mm.evaluation.json_files import check_new_json, write_json
+from rsn_mm.evaluation.result_files import check_new_file, write_json
 from rsn_mm.models.loading import NUM_SHOWN, read_parameters
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def build_detector(cfg: Config, checkpoint: str, device: str | None) -> 'DetInfe
 
     Raises:
         CommandError: If it is no detector, or parameters are missing in the checkpoint.
-        LoadError: If the checkpoint cannot be read.
+        CheckpointError: If the checkpoint cannot be read.
     """
     from mmdet.apis import DetInferencer  # once rsn_mm has mended what it needs
     parameters = read_parameters(checkpoint)
@@ -117,7 +117,8 @@ def build_detector(cfg: Config, checkpoint: str, device: str | None) -> 'DetInfe
         raise cli.CommandError('the config has no test_dataloader, whose pipeline a detector of '
                                'mmdet is fed by')
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # of class names and palettes that checkpoints may lack
+        # Nothing is drawn. What is said of class names matters.
+        warnings.filterwarnings('ignore', 'palette does not exist|Failed to add .*VisBackend')
         detector = DetInferencer(cfg, checkpoint, device=device, show_progress=False)
     # mmdet loads what fits and leaves the rest as it was drawn; renamed parameters are mapped.
     problems = load_problems(detector.model, parameters)
@@ -138,14 +139,27 @@ def load_problems(model: torch.nn.Module, parameters: dict[str, torch.Tensor]) -
             if key in parameters else f'{key} is missing' for key in result.missing_keys]
 
 
-def label_of(category: str, classes: tuple[str, ...]) -> int:
-    """The detector's label of a category, given by name or as the label itself."""
+def label_of(category: str, detector: 'DetInferencer') -> int:
+    """The detector's label of a category, given by name or as the label itself.
+
+    Raises:
+        CommandError: If the detector does not know the name, or its head has no such label.
+    """
+    classes = tuple(detector.model.dataset_meta['classes'])
+    # Where the checkpoint names no classes, these are COCO's, however many the head tells apart.
+    counts = [module.num_classes for name, module in detector.model.named_modules()
+              if 'bbox_head' in name.split('.') and hasattr(module, 'num_classes')]
+    count = min(counts, default=len(classes))
     if category in classes:
-        return classes.index(category)
-    if category.isdecimal() and int(category) < len(classes):
-        return int(category)
-    raise cli.CommandError(f'--category {category}: the detector knows {", ".join(classes)} '
-                           f'(labels 0 to {len(classes) - 1})')
+        label = classes.index(category)
+    elif category.isdecimal():
+        label = int(category)
+    else:
+        label = count
+    if label < count:
+        return label
+    raise cli.CommandError(f'--category {category}: the detector knows '
+                           f'{", ".join(classes[:count])} (labels 0 to {count - 1})')
 
 
 def detect(detector: 'DetInferencer', images: dict[int, Path], label: int, score_thr: float,
@@ -168,7 +182,7 @@ def detect(detector: 'DetInferencer', images: dict[int, Path], label: int, score
 def main() -> None:
     args = parse_args()
     with cli.clear_errors():
-        check_new_json(args.out, 'OUT')
+        check_new_file(args.out, '.json', 'OUT')
         if args.batch_size < 1:
             raise cli.CommandError(f'--batch-size {args.batch_size}: expected 1 or more')
         if not 0 <= args.score_thr <= 1:
@@ -176,7 +190,7 @@ def main() -> None:
         cfg = cli.load_config(args.config, args.cfg_options)
         images = find_images(args.images, args.img_dir)
         detector = build_detector(cfg, args.checkpoint, args.device)
-        label = label_of(args.category, tuple(detector.model.dataset_meta['classes']))
+        label = label_of(args.category, detector)
         try:
             persons = list(detect(detector, images, label, args.score_thr, args.batch_size))
         except MissingOpError as error:

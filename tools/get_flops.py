@@ -86,9 +86,13 @@ def main() -> None:
             try:
                 size = measure(cfg, args.input_size)
             except ValueError as error:
+                if args.config:
+                    raise cli.CommandError(f'{path}: {error}') from error
                 left_out.append(f'{path}: {error}')
                 continue
             rows.append(row(Path(path).stem, size, paper.get(Path(path).resolve())))
+        if not rows:
+            raise cli.CommandError('\n'.join(['no network can be measured', *left_out]))
         show(rows, args.markdown)
         for line in left_out:
             print(f'left out {line}', file=sys.stderr)

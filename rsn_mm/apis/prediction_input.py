@@ -57,7 +57,7 @@ def as_boxes(boxes: Boxes | Sequence[Boxes], num_images: int) -> list[np.ndarray
     """
     if boxes is None:
         return [None] * num_images
-    if num_images == 1 and _ndim(boxes) == 2:
+    if num_images == 1 and _of_one_image(boxes):
         boxes = [boxes]
     if isinstance(boxes, (np.ndarray, Tensor)):
         boxes = list(boxes)
@@ -68,12 +68,13 @@ def as_boxes(boxes: Boxes | Sequence[Boxes], num_images: int) -> list[np.ndarray
     return [_as_boxes(i, each) for i, each in enumerate(boxes)]
 
 
-def _ndim(boxes: object) -> int | None:
-    """Dimensions of an array or nested list; ``None`` for anything else."""
+def _of_one_image(boxes: object) -> bool:
+    """Whether these are boxes, and not a list of those of each image; nobody's are ``[]``."""
     try:
-        return _numbers(boxes).ndim
+        shape = _numbers(boxes).shape
     except (TypeError, ValueError):
-        return None
+        return False
+    return shape == (0, ) or len(shape) == 2 and shape != (1, 0)
 
 
 def _numbers(values: object) -> np.ndarray:

@@ -46,8 +46,8 @@ class Predictor:
 
     Raises:
         FileNotFoundError: If there is no such config.
-        CheckpointError: If the checkpoint does not exist or cannot be read.
-        LoadError: If it is not one of the config's model.
+        CheckpointError: If the checkpoint does not exist, cannot be read, or is not one of the
+            config's model.
         TypeError: If the model is not one that :func:`optimize` takes.
         ValueError: If the config has no test pipeline, or the data set of the checkpoint has
             another number of joints than the model.

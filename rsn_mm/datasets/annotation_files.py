@@ -14,7 +14,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import exists, get_text
 
 PERSON_CATEGORY = 1
-MPII_KEYS = ('image', 'center', 'scale', 'joints', 'joints_vis')
+MPII_KEYS = ('image', 'center', 'scale')
+#: Those of the test set have none.
+MPII_JOINT_KEYS = ('joints', 'joints_vis')
 DETECTION_KEYS = ('image_id', 'category_id', 'bbox', 'score')
 
 
@@ -122,8 +124,11 @@ def explain_failure(dataset_cfg: dict) -> str | None:
         root = cfg.get('data_root') or ''
         ann_file = os.path.join(root, cfg.get('ann_file') or '')
         detections = cfg.get('bbox_file')
+        # MMPose's data set of MPII wants joints in testing, too.
+        unlabelled = cfg.get('test_mode') and 'rsn_mm' in str(cfg.get('type'))
         problem = _explain_file(
-            ann_file, partial(_annotation_problems, needed=not detections))
+            ann_file, partial(_annotation_problems, needed=not detections,
+                              labelled=not unlabelled))
         if problem is None and detections:
             problem = _explain_file(
                 detections, partial(_detection_problems, ann_file=ann_file))
@@ -153,16 +158,24 @@ def _explain_file(path: str, problems: Callable[[object], Iterator[str]]) -> str
     return None if problem is None else f'{path}: {problem}'
 
 
-def _annotation_problems(content: object, needed: bool) -> Iterator[str]:
-    """What is wrong; that no annotation is kept only where annotations are needed."""
+def _annotation_problems(content: object, needed: bool, labelled: bool) -> Iterator[str]:
+    """What is wrong.
+
+    Args:
+        content: Of the file.
+        needed: That no annotation is kept is wrong, too.
+        labelled: So is a person of MPII without joints.
+    """
     if isinstance(content, list):
+        keys = MPII_KEYS + MPII_JOINT_KEYS * labelled
         for i, annotation in enumerate(content):
-            missing = [key for key in MPII_KEYS if key not in annotation]
+            missing = [key for key in keys if key not in annotation]
             if missing:
                 yield f'annotation {i} has no {", ".join(map(repr, missing))}'
-            elif len(annotation['joints']) != len(annotation['joints_vis']):
-                yield (f'annotation {i} has {len(annotation["joints"])} joints and '
-                       f'{len(annotation["joints_vis"])} joints_vis')
+                continue
+            joints, joints_vis = (len(annotation.get(key) or ()) for key in MPII_JOINT_KEYS)
+            if joints != joints_vis:
+                yield f'annotation {i} has {joints} joints and {joints_vis} joints_vis'
         if not content:
             yield 'the data set is empty: the file has no annotation'
         return

@@ -28,8 +28,9 @@ class CheckDataHook(Hook):
 
     Raises:
         DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; if the numbers of joints of
-            data set and head, or the sizes of pipeline and head, differ; and if a metric refuses
-            the data set in its ``check_dataset``.
+            data set and head, or the sizes of pipeline and head, differ; if a metric refuses the
+            data set in its ``check_dataset``; and if one of validation in training has a
+            ``result_file``.
     """
 
     priority = 'VERY_HIGH'
@@ -58,6 +59,12 @@ class CheckDataHook(Hook):
             for head in heads:
                 check_head(head, dataset, getattr(model, 'test_cfg', None), mode)
             for metric in getattr(evaluator, 'metrics', ()):
+                if (mode == 'Validation' and hasattr(runner._train_loop, 'dataloader')
+                        and getattr(metric, 'result_file', None) is not None):
+                    raise DataError(
+                        f'val_evaluator: result_file {metric.result_file} is written once, but '
+                        'training validates again and again: set it in test_evaluator, and test '
+                        'the checkpoint')
                 if hasattr(metric, 'check_dataset'):
                     metric.check_dataset(dataset)
 

@@ -1,7 +1,6 @@
 """PCKh on MPII, and the result file of its test server."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -12,7 +11,7 @@ from rsn_mm.datasets.checks import DataError, leaf_datasets, source_of
 from rsn_mm.datasets.mpii_files import NUM_JOINTS
 from rsn_mm.registry import METRICS
 
-from .mpii_results import check_result_file, write_results
+from .result_files import check_new_file, write_matlab
 
 #: Joints of a group, by MMPose's indices. The upper neck (8) counts in the mean alone.
 GROUPS = dict(Head=(9, ), Shoulder=(13, 12), Elbow=(14, 11), Wrist=(15, 10), Hip=(3, 2),
@@ -20,6 +19,8 @@ GROUPS = dict(Head=(9, ), Shoulder=(13, 12), Elbow=(14, 11), Wrist=(15, 10), Hip
 #: Pelvis and thorax.
 NOT_COUNTED = (6, 7)
 MEAN, MEAN_STRICT = 'PCK', 'PCK@0.1'
+#: MPII counts pixels from 1.
+ORIGIN = 1
 
 
 @METRICS.register_module()
@@ -31,7 +32,9 @@ class MpiiPCKh(MpiiPCKAccuracy):
     where one side has none, the other counts (MMPose averages -100 in).
 
     Args:
-        result_file: MATLAB file to write the predictions into, see :func:`write_results`.
+        result_file: MATLAB file to write the predictions into, which must not be there:
+            ``preds`` (N, 16, 2), the persons in the order of the annotation file, x, y in image
+            pixels that count from 1, as MPII does.
         format_only: Write them, and measure nothing: for the test set, which has no joints.
         collect_device: ``'cpu'`` or ``'gpu'``, where results of several processes are collected.
         prefix: Before the names of the metrics.
@@ -48,7 +51,7 @@ class MpiiPCKh(MpiiPCKAccuracy):
             raise DataError('MpiiPCKh: format_only=True measures nothing and without a result_file '
                             'writes nothing; set result_file')
         if result_file is not None:
-            check_result_file(result_file)
+            check_new_file(result_file, '.mat', 'result_file')
         self.result_file = result_file
         self.format_only = format_only
 
@@ -83,21 +86,17 @@ class MpiiPCKh(MpiiPCKAccuracy):
                 raise DataError(f'{name}: predicted keypoints {keypoints.shape}, expected '
                                 f'{(1, NUM_JOINTS, 2)}')
             if self.format_only:
-                self.results.append(dict(id=sample['id'], pred_coords=keypoints))
-                continue
-            head_size = sample['gt_instances'].get('head_size')
-            if head_size is None or not (np.isfinite(head_size).all() and (head_size > 0).all()):
-                raise DataError(f'{name}: head size {head_size}, expected one above 0; it comes '
-                                'from headbox_file of the data set')
-            super().process(data_batch, [sample])
-            self.results[-1]['id'] = sample['id']
+                self.results.append(dict(pred_coords=keypoints))
+            else:
+                _check_head_size(name, sample)
+                super().process(data_batch, [sample])
+            if self.result_file is not None:
+                self.results[-1]['id'] = sample['id']
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Write the predictions, where asked; then the metrics, where there is a truth."""
         if self.result_file is not None:
-            write_results(self.result_file, {
-                result['id']: result['pred_coords'][0] for result in results}, len(results))
-            print_log(f'Predictions of {len(results)} persons: {Path(self.result_file)}', 'current')
+            self._write(results)
         if self.format_only:
             return {}
         labelled = np.concatenate([result['mask'] for result in results]).any(axis=0)
@@ -115,6 +114,29 @@ class MpiiPCKh(MpiiPCKAccuracy):
         metrics = {name: float(value) for name, value in metrics.items()}
         print_log('\n' + table(metrics), 'current')
         return metrics
+
+    def _write(self, results: list[dict]) -> None:
+        """Write the result file.
+
+        Raises:
+            DataError: If persons are missing or double, or the file is there already.
+        """
+        keypoints = {result['id']: result['pred_coords'][0] for result in results}
+        missing = sorted(set(range(len(results))) - keypoints.keys())
+        if missing:
+            raise DataError(f'result_file {self.result_file}: {len(results)} predictions, but none '
+                            f'for person {missing[0]} of the annotation file; use the data set '
+                            'rsn_mm.MpiiDataset with test_mode=True')
+        predictions = np.stack([keypoints[i] for i in range(len(results))]) + ORIGIN
+        write_matlab(self.result_file, dict(preds=predictions.astype(np.float64)), 'result_file')
+        print_log(f'Predictions of {len(results)} persons: {self.result_file}', 'current')
+
+
+def _check_head_size(name: str, sample: dict) -> None:
+    head_size = sample['gt_instances'].get('head_size')
+    if head_size is None or not (np.isfinite(head_size).all() and (head_size > 0).all()):
+        raise DataError(f'{name}: head size {head_size}, expected one above 0; it comes from '
+                        'headbox_file of the data set')
 
 
 def table(metrics: dict[str, float]) -> str:

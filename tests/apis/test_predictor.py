@@ -14,7 +14,6 @@ from mmpose.visualization import PoseLocalVisualizer
 
 from rsn_mm.apis import Predictor
 from rsn_mm.checkpoints import CheckpointError
-from rsn_mm.models.loading import LoadError
 from tests import golden
 from tests.checkpoints.samples import ROOT
 from tests.fresh import run_fresh
@@ -146,6 +145,9 @@ def test_nobody_gives_empty_arrays(folder, nobody):
     shapes = dict(keypoints=(0, 17, 2), keypoint_scores=(0, 17), bboxes_xyxy=(0, 4), scores=(0, ))
     for empty in predictor([WIDE, HIGH], [nobody, nobody]):
         assert {name: empty[name].shape for name in empty.keys()} == shapes and len(empty) == 0
+    for boxes in (nobody, [nobody]):
+        empty, = predictor(WIDE, boxes)
+        assert {name: empty[name].shape for name in empty.keys()} == shapes
     assert seen == [] and predictor([]) == []
     first, second = predictor([WIDE, HIGH], [nobody, HIGH_BOXES])
     assert len(first) == 0 and len(second) == 2
@@ -236,9 +238,9 @@ class Code:
     (b'', CheckpointError, 'weights.pth cannot be read'),
     (dict(state_dict=Code()), CheckpointError, 'it holds more than weights'),
     (dict(epoch=3), CheckpointError, 'entries that are no tensors'),
-    (lambda state: state.popitem(), LoadError, 'does not fit .*in 1 of .* is missing'),
-    (lambda state: state.update(extra=torch.ones(1)), LoadError, 'extra is not in the model'),
-    (lambda state: state.update({next(iter(state)): torch.ones(1, 2)}), LoadError,
+    (lambda state: state.popitem(), CheckpointError, 'does not fit .*in 1 of .* is missing'),
+    (lambda state: state.update(extra=torch.ones(1)), CheckpointError, 'extra is not in the model'),
+    (lambda state: state.update({next(iter(state)): torch.ones(1, 2)}), CheckpointError,
      r'is \(1, 2\), expected'),
 ])
 def test_a_checkpoint_that_does_not_fit_is_one_clear_error(

@@ -275,6 +275,22 @@ def assert_matches(text, pattern):
     assert re.search(pattern, text), text
 
 
+def test_persons_without_joints_are_for_testing_with_our_own_data_set(folder):
+    persons = [mpii(), mpii()]
+    del persons[1]['joints'], persons[1]['joints_vis']
+    (folder / 'ann.json').write_text(json.dumps(persons))
+    ours = dict(type='rsn_mm.MpiiDataset', ann_file='ann.json', data_root=str(folder))
+    assert explain_failure(dict(ours, test_mode=True)) is None
+    for cfg in (ours, dict(ours, type='MpiiDataset', test_mode=True)):
+        assert_matches(explain_failure(cfg), "annotation 1 has no 'joints', 'joints_vis'")
+    persons[1]['joints'] = [[1, 2]]
+    del persons[0]['center']
+    (folder / 'ann.json').write_text(json.dumps(persons))
+    assert_matches(explain_failure(dict(ours, test_mode=True)), "annotation 0 has no 'center'")
+    (folder / 'ann.json').write_text(json.dumps(persons[1:]))
+    assert_matches(explain_failure(dict(ours, test_mode=True)), 'has 1 joints and 0 joints_vis')
+
+
 @pytest.mark.parametrize('content, message', [
     (dict(), 'expected a list of detections, found dict'),
     ([detection(99)], r'detection 0 is of image_id 99, which .*ann\.json lacks'),

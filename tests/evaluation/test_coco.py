@@ -12,7 +12,7 @@ from pycocotools.cocoeval import COCOeval
 
 from rsn_mm.datasets.checks import DataError
 from rsn_mm.evaluation import CocoMetric
-from rsn_mm.evaluation.json_files import check_new_json, write_json
+from rsn_mm.evaluation.result_files import check_new_file, write_json, write_matlab
 from tests.tools.tiny_run import draw_persons
 
 SAMPLE = Path(__file__).parents[3] / 'shared' / 'data' / 'coco_sample' / 'person_keypoints.json'
@@ -114,7 +114,7 @@ def test_what_would_write_nothing_or_over_a_file_is_refused(tmp_path):
     with pytest.raises(DataError, match=r'expected a file ending with \.json'):
         CocoMetric(result_file=str(tmp_path / 'x.txt'))
     with pytest.raises(DataError, match='its folder cannot be made'):
-        check_new_json(there / 'x.json', 'OUT')
+        check_new_file(there / 'x.json', '.json', 'OUT')
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
@@ -122,6 +122,8 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
         write_json(tmp_path / 'x.json', [1., float('nan')], 'OUT')
     with pytest.raises(TypeError):
         write_json(tmp_path / 'x.json', [1., object()], 'OUT')
+    with pytest.raises(TypeError):
+        write_matlab(tmp_path / 'x.mat', dict(good=np.ones(3), bad=object()), 'OUT')
     assert list(tmp_path.iterdir()) == []
     (tmp_path / 'x.json').write_text('mine')
     with pytest.raises(DataError, match='is there already'):

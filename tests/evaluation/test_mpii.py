@@ -230,6 +230,17 @@ def test_a_sample_that_cannot_be_measured_is_named(tmp_path, apply, message):
         evaluate(MpiiPCKh(), samples)
 
 
+def test_numbers_of_persons_are_for_the_result_file_alone(tmp_path):
+    persons = mpii_files.write_both(tmp_path)
+    samples = samples_of(tmp_path, predictions_near(persons))
+    expected = evaluate(MpiiPCKh(), samples)
+    for sample in samples:
+        del sample['id']
+    assert evaluate(MpiiPCKh(), samples) == expected
+    with pytest.raises(KeyError, match='id'):
+        MpiiPCKh(result_file=str(tmp_path / 'pred.mat')).process([], samples)
+
+
 class Joints17:
     ann_file = 'coco.json'
     metainfo = dict(num_keypoints=17)

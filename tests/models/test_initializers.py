@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_listed(change, message, tmp_path):
 
 
 @pytest.mark.parametrize('options, error, message', [
-    (dict(unit='rsb'), TypeError, "units ResidualStepsBlock, expected unit='bottleneck'"),
+    (dict(unit='rsb'), CheckpointError, "units ResidualStepsBlock, expected unit='bottleneck'"),
     (dict(norm_cfg=dict(type='GN', num_groups=8)), CheckpointError,
      'with no place in the network: bn1.weight'),
     (dict(norm_cfg=None), CheckpointError, 'it lacks conv1.bias'),
@@ -148,14 +148,14 @@ def test_networks_that_are_no_resnet(options, error, message, checkpoint):
 
 def test_other_models_are_refused(checkpoint):
     from rsn_mm.models import PretrainedResNet
-    with pytest.raises(TypeError, match='the network is Linear, expected rsn_mm.RSN'):
+    with pytest.raises(CheckpointError, match='the network is Linear, expected rsn_mm.RSN'):
         PretrainedResNet(checkpoint)(nn.Linear(1, 1))
 
 
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(CheckpointError, match='no.pth does not exist'):
         tiny(str(tmp_path / 'no.pth')).init_weights()
-    with pytest.raises(ValueError, match='torchvision://resnet5, expected torchvision:// and one'):
+    with pytest.raises(CheckpointError, match='torchvision://resnet5, expected torchvision://'):
         tiny('torchvision://resnet5').init_weights()
     torch.save(dict(weight=Path('run')), tmp_path / 'code.pth')
     with pytest.raises(CheckpointError, match='would run code'):

@@ -173,6 +173,26 @@ def test_what_cannot_be_done_is_said_in_one_message(run, persons, monkeypatch, a
     assert not Path('out.json').exists()
 
 
+def test_labels_are_those_of_the_head_where_the_checkpoint_names_no_classes(run, tmp_path):
+    """mmdet takes COCO's 80 names, whatever the head."""
+    weights = torch.load(run / 'det.pth')['state_dict']
+    for key in ('bbox_head.retina_cls.weight', 'bbox_head.retina_cls.bias'):
+        weights[key] = weights[key][::80].clone()  # of label 0, for each anchor
+    torch.save(dict(state_dict=weights), tmp_path / 'one.pth')
+    out = tmp_path / 'out.json'
+    command = ('detect_persons.py', DETECTOR, tmp_path / 'one.pth', run / 'persons.json', out)
+    options = (*OPTIONS, 'model.bbox_head.num_classes=1')
+    for category in ('5', 'dog'):
+        with pytest.warns(UserWarning, match='use COCO classes by default') as warned:
+            error = call(*command, '--category', category, *options)
+        assert f'--category {category}: the detector knows person (labels 0 to 0)' in error
+        assert not out.exists()
+        said = ' '.join(str(each.message) for each in warned)
+        assert 'palette' not in said and 'VisBackend' not in said
+    assert call(*command, *options) is None
+    assert json.loads(out.read_text())
+
+
 @pytest.mark.parametrize('checkpoint, options, message', [
     ('det.pth', ('--cfg-options', 'model.backbone.num_blocks=1,1,1,2'), ' is missing'),
     ('det.pth', (*OPTIONS, 'model.bbox_head.num_classes=3'), 'expected (27, 256, 3, 3)'),

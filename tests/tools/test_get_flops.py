@@ -2,6 +2,7 @@
 
 import random
 import re
+import runpy
 
 import pytest
 import yaml
@@ -104,16 +105,22 @@ def test_gflops_of_a_layer_counted_by_hand():
     assert found.gflops_all_heads - found.gflops == pytest.approx(heads / 2**30)
 
 
-def test_the_table(capsys):
-    names = ('rsn18_coco-256x192', 'rsn50_coco-256x192')
-    assert call('get_flops.py', *(CONFIGS / f'{name}.py' for name in names)) is None
+def rows_of(output: str) -> dict[str, list[str]]:
+    """Cells of the printed table behind the name of the network, by it."""
     rows = {}
-    for line in capsys.readouterr().out.splitlines():
+    for line in output.splitlines():
         cells = [cell.strip() for cell in line.split('│')[1:-1]]
         if cells:
             rows[cells[0]] = cells[1:]
-    assert rows == {names[0]: ['192x256', '13.4', '2.43', '2.5', '-2.9%', '2.53', ''],
-                    names[1]: ['192x256', '38.4', '6.38', '6.4', '-0.2%', '6.48', '']}
+    return rows
+
+
+def test_the_table(capsys):
+    names = ('rsn18_coco-256x192', 'rsn50_coco-256x192')
+    assert call('get_flops.py', *(CONFIGS / f'{name}.py' for name in names)) is None
+    assert rows_of(capsys.readouterr().out) == {
+        names[0]: ['192x256', '13.4', '2.43', '2.5', '-2.9%', '2.53', ''],
+        names[1]: ['192x256', '38.4', '6.38', '6.4', '-0.2%', '6.48', '']}
 
 
 def test_an_ensemble_is_the_sum_of_its_members():
@@ -169,8 +176,11 @@ def test_documented_sizes_are_what_is_measured(capsys):
 
 def test_a_changed_network_is_not_the_papers(capsys):
     config = CONFIGS / 'rsn18_coco-256x192.py'
-    assert call('get_flops.py', config, '--cfg-options', 'model.backbone.num_branches=2') is None
-    assert '2.5' not in capsys.readouterr().out.replace('2.53', '')
+    for change, same in (((), True), (('--input-size', 192, 256), False),
+                         (('--cfg-options', 'model.backbone.num_branches=2'), False)):
+        assert call('get_flops.py', config, *change) is None
+        (_, _, gflops, paper, deviation, *_), = rows_of(capsys.readouterr().out).values()
+        assert float(gflops) > 2 and bool(paper) == bool(deviation) == same, change
 
 
 def test_options(capsys):
@@ -178,8 +188,29 @@ def test_options(capsys):
     assert call('get_flops.py', config, '--input-size', 96, 128, '--cfg-options',
                 'model.head.decoder=None', 'model.head.heatmap_size=24,32') is None
     assert '│ 96x128 │' in capsys.readouterr().out
-    assert call('get_flops.py', config, '--cfg-options', 'model.head.decoder=None',
-                'model.head.heatmap_size=24,32') is None
-    assert 'no codec that tells the input size' in capsys.readouterr().err
+    assert 'no codec that tells the input size' in call(
+        'get_flops.py', config, '--cfg-options', 'model.head.decoder=None',
+        'model.head.heatmap_size=24,32')
     assert 'expected two positive' in call('get_flops.py', config, '--input-size', 0, 128)
     assert 'config no.py does not exist' in call('get_flops.py', 'no.py')
+
+
+def test_only_configs_that_were_not_named_are_left_out(capsys, monkeypatch, tmp_path):
+    good = CONFIGS / 'rsn18_coco-256x192.py'
+    bad = 'model.backbone.unit=none'
+    error = call('get_flops.py', good, '--cfg-options', bad)
+    assert isinstance(error, str) and str(good) in error and 'none' in error
+
+    (tmp_path / 'good.py').write_text(f'_base_ = [{str(good)!r}]\n')
+    (tmp_path / 'detector.py').write_text(
+        f'_base_ = [{str(good)!r}]\nmodel = dict(head=dict(decoder=None, heatmap_size=(48, 64)))\n')
+    tool = runpy.run_path(str(ROOT / 'tools' / 'get_flops.py'))['main']
+    monkeypatch.setitem(tool.__globals__, 'CONFIGS', tmp_path)
+    monkeypatch.setattr('sys.argv', ['get_flops.py'])
+    tool()
+    printed = capsys.readouterr()
+    assert list(rows_of(printed.out)) == ['good']
+    assert f'left out {tmp_path / "detector.py"}: the model has no codec' in printed.err
+    monkeypatch.setattr('sys.argv', ['get_flops.py', '--cfg-options', bad])
+    with pytest.raises(SystemExit, match='no network can be measured\n.*detector.py'):
+        tool()

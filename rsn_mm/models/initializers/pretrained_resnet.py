@@ -37,8 +37,8 @@ class PretrainedResNet:
             the first convolution's input channels are reversed then.
 
     Raises:
-        CheckpointError: If the file cannot be read, or does not have just what the network wants.
-        TypeError: If the network is another one.
+        CheckpointError: If the network is another one, or the file cannot be read, or does not
+            have just what the network wants.
     """
 
     def __init__(self, checkpoint: str, bgr: bool = True) -> None:
@@ -47,13 +47,13 @@ class PretrainedResNet:
 
     def __call__(self, module: nn.Module) -> None:
         if not isinstance(module, RSN):
-            raise TypeError(f'PretrainedResNet: the network is {type(module).__name__}, '
-                            'expected rsn_mm.RSN')
+            raise _error(f'PretrainedResNet: the network is {type(module).__name__}, expected '
+                         'rsn_mm.RSN')
         encoder = module.stages[0].encoder
         units = [unit for unit in encoder.modules() if isinstance(unit, ResidualUnit)]
         if not isinstance(units[0], (Bottleneck, BasicUnit)):
-            raise TypeError(f'PretrainedResNet: units {type(units[0]).__name__}, expected '
-                            "unit='bottleneck' or unit='basic'")
+            raise _error(f'PretrainedResNet: units {type(units[0]).__name__}, expected '
+                         "unit='bottleneck' or unit='basic'")
         state_dict = self._fitted(module)
         initialize(module, list(KAIMING_INIT))
         module.load_state_dict(state_dict, strict=False)
@@ -67,7 +67,7 @@ class PretrainedResNet:
         """The checkpoint's tensors by the network's names."""
         # Only here: the package of checkpoints imports the networks.
         from rsn_mm.checkpoints.contents import weights_of
-        from rsn_mm.checkpoints.errors import CheckpointError, listing
+        from rsn_mm.checkpoints.errors import listing
         from rsn_mm.checkpoints.files import read
 
         theirs, _ = weights_of(read(self._file()))
@@ -89,7 +89,7 @@ class PretrainedResNet:
             ('it lacks', missing), ('of another shape:', wrong),
             ('with no place in the network:', theirs)) if names]
         if problems:
-            raise CheckpointError(
+            raise _error(
                 f'{self.checkpoint} is not the ResNet of this network, of the same unit and depth '
                 f"and with torchvision's names; {'; '.join(problems)}")
         if self.bgr:
@@ -104,8 +104,8 @@ class PretrainedResNet:
             name = self.checkpoint.removeprefix(TORCHVISION)
             if name not in addresses:
                 resnets = [known for known in addresses if known.startswith('resnet')]
-                raise ValueError(f'PretrainedResNet: checkpoint {self.checkpoint}, expected '
-                                 f'{TORCHVISION} and one of {resnets}')
+                raise _error(f'PretrainedResNet: checkpoint {self.checkpoint}, expected '
+                             f'{TORCHVISION} and one of {resnets}')
             return _download(addresses[name])
         if self.checkpoint.startswith(('http://', 'https://')):
             return _download(self.checkpoint)
@@ -114,8 +114,6 @@ class PretrainedResNet:
 
 def _download(address: str) -> Path:
     """The file in torch's cache, downloaded once for all processes of a machine."""
-    from rsn_mm.checkpoints.errors import CheckpointError
-
     file = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(address).path).name
     # mmengine's own local rank is not there in runs over gloo.
     if os.environ.get('LOCAL_RANK', '0') == '0' and not file.exists():
@@ -125,7 +123,14 @@ def _download(address: str) -> Path:
             torch.hub.download_url_to_file(
                 address, str(file), hash_prefix=checksum and checksum[1])
         except (OSError, RuntimeError) as error:  # of the network, the disk; of the checksum
-            raise CheckpointError(f'{address} cannot be downloaded to {file}: {error}; download '
-                                  'it by hand and name the file as the checkpoint') from error
+            raise _error(f'{address} cannot be downloaded to {file}: {error}; download it by '
+                         'hand and name the file as the checkpoint') from error
     barrier()
     return file
+
+
+def _error(message: str) -> Exception:
+    # Only here: the package of checkpoints imports the networks.
+    from rsn_mm.checkpoints.errors import CheckpointError
+
+    return CheckpointError(message)
