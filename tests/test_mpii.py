@@ -98,6 +98,7 @@ def test_tests_with_the_same_scores_and_writes_the_test_servers_file(trained, da
     ('test_evaluator.format_only=True', 'set result_file'),
     ('train_dataloader.dataset.ann_file=../val/test.json', 'has no joints to train on'),
     ('val_dataloader.dataset.headbox_file=None', 'headbox_file of the data set is not set'),
+    ('val_evaluator.result_file=preds.mat', 'result_file preds.mat is written once'),
 ])
 def test_what_does_not_fit_is_one_message(trained, data, tmp_path, change, message):
     """Also before training, although validation would come hours later."""

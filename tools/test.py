@@ -11,12 +11,14 @@ from mmengine.dist import is_main_process
 
 from rsn_mm.engine import cli, ensembles
 from rsn_mm.engine.optimize_hook import DTYPES
+from rsn_mm.evaluation.result_files import check_new_file
 
 #: Where COCO's images without annotations lie, under data_root.
 TEST_DEV = dict(
     ann_file='annotations/image_info_test-dev2017.json',
     data_prefix=dict(img='test2017/'),
     bbox_file='person_detection_results/COCO_test-dev2017_detections_AP_H_609_person.json')
+DEFAULT_DTYPE = 'fp32'
 #: The name COCO's server wants.
 TEST_DEV_RESULTS = 'person_keypoints_test-dev2017_{}_results.json'
 #: Metrics that can write a result file, by what takes their place to do so.
@@ -35,9 +37,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', metavar='JSON', help='write the metrics here')
     parser.add_argument('--dump', metavar='PKL', help='write the predictions here')
     parser.add_argument(
-        '--optimize', nargs='?', const='fp32', choices=tuple(DTYPES),
+        '--optimize', nargs='?', const=DEFAULT_DTYPE, metavar='{' + ','.join(DTYPES) + '}',
         help='test with the test-time form of the model, which predicts the same, faster; in '
-        'bfloat16 nearly the same (default fp32)')
+        f'bfloat16 nearly the same (default {DEFAULT_DTYPE})')
     parser.add_argument('--detections', metavar='JSON', help='persons to test on, instead of the '
                         'bbox_file of the config, as tools/detect_persons.py writes them')
     parser.add_argument('--format-only', metavar='FILE', help='measure nothing, and write the '
@@ -51,21 +53,22 @@ def parse_args() -> argparse.Namespace:
         help='draw the predictions that are furthest from the annotations, by the settings of '
         'default_hooks.badcase, into a folder badcase of --work-dir')
     # An optional checkpoint may also stand behind options.
-    return parser.parse_intermixed_args()
+    args = parser.parse_intermixed_args()
+    if args.optimize not in (None, *DTYPES):
+        if args.checkpoint is not None:
+            parser.error(f'--optimize {args.optimize}: expected {" or ".join(DTYPES)}')
+        # argparse gives --optimize whatever is next to it.
+        args.checkpoint, args.optimize = args.optimize, DEFAULT_DTYPE
+    return args
 
 
 def check_outputs(args: argparse.Namespace) -> None:
     for option, path, endings in (('--out', args.out, ('.json', )),
                                   ('--dump', args.dump, ('.pkl', '.pickle')),
                                   ('--format-only', args.format_only, ('.json', '.mat'))):
-        if path is None:
-            continue
-        if not path.endswith(endings):
-            raise cli.CommandError(f'{option} {path}: expected a file ending with '
-                                   f'{" or ".join(endings)}')
-        if os.path.exists(path):
-            raise cli.CommandError(f'{option} {path} is there already: remove it or choose another '
-                                   'name')
+        if path is not None:
+            ending = next(filter(path.endswith, endings), ' or '.join(endings))
+            check_new_file(path, ending, option)
     if args.format_only is not None or args.test_dev:
         option = '--test-dev' if args.test_dev else '--format-only'
         for other in ('out', 'badcase'):
@@ -80,8 +83,6 @@ def check_checkpoint(args: argparse.Namespace, cfg: Config) -> None:
                                    'whose members have theirs; leave it out')
     elif args.checkpoint is None:
         raise cli.CommandError(f'{args.config} is no ensemble: name the checkpoint behind it')
-    elif '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
-        raise cli.CommandError(f'checkpoint {args.checkpoint} does not exist')
 
 
 def set_data(cfg: Config, args: argparse.Namespace) -> None:
@@ -165,9 +166,10 @@ def main() -> None:
         cfg = prepare(args)
         runner = cli.build_runner(cfg)
         if ensembles.is_ensemble(cfg):
-            ensembles.check_members(cfg)
-            cli.unwrapped(runner.model).load_checkpoints()
-        elif '://' not in args.checkpoint:
+            ensemble = cli.unwrapped(runner.model)
+            ensembles.check_members(cfg, ensemble)
+            ensemble.load_checkpoints()
+        else:
             cli.check_fits(runner, args.checkpoint)
         results = cli.run(runner, 'test')
         if args.out is not None and is_main_process():

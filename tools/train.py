@@ -83,9 +83,9 @@ def main() -> None:
         set_resume(cfg, args.resume)
 
         runner = cli.build_runner(cfg)
-        if cfg.resume and '://' not in cfg.load_from:
+        if cfg.resume:
             cli.check_fits(runner, cfg.load_from)
-        elif not cfg.resume and cfg.get('load_from'):
+        elif cfg.get('load_from'):
             check_start(cli.unwrapped(runner.model), cfg.load_from)
         cli.run(runner, 'train')
 

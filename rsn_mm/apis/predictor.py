@@ -21,6 +21,7 @@ from mmpose.structures import PoseDataSample
 from rsn_mm import checkpoints
 from rsn_mm.checkpoints.contents import meta_of, weights_of
 from rsn_mm.models import MultiStageRSNHead
+from rsn_mm.models.configs import model_config
 from rsn_mm.models.loading import check_fit
 
 from .optimization import OptimizedEstimator, optimize
@@ -162,7 +163,7 @@ def _pipeline(cfg: Config) -> tuple[LoadImage, Compose]:
 
 
 def _build(cfg: Config) -> TopdownPoseEstimator:
-    model_cfg = cfg.model.copy()
+    model_cfg = model_config(cfg)
     model_cfg.test_cfg = {**(model_cfg.get('test_cfg') or {}), 'output_heatmaps': False}
     estimator = revert_sync_batchnorm(build_pose_estimator(model_cfg))
     head = getattr(estimator, 'head', None)

@@ -9,6 +9,7 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
 
 from rsn_mm.apis import optimize
+from rsn_mm.models.configs import model_config
 from rsn_mm.models.loading import load_strictly
 
 from .machine import DTYPES
@@ -27,7 +28,7 @@ def keypoint_shifts(data_config: str, checkpoint: str,
     """
     cfg = Config.fromfile(data_config)
     init_default_scope(cfg.default_scope)
-    plain = MODELS.build(cfg.model)
+    plain = MODELS.build(model_config(cfg))
     load_strictly(plain, checkpoint)
     plain.to(device).eval()
     forms = {name: optimize(plain, dtype=dtype) for name, dtype in DTYPES.items()}

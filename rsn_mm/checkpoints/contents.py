@@ -18,11 +18,27 @@ def meta_of(checkpoint: Mapping[str, Any]) -> dict:
     return dict(meta) if isinstance(meta, Mapping) else {}
 
 
-def weights_of(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]:
-    """The state dict in a checkpoint, and remarks on where it was.
+def place_of_weights(checkpoint: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+    """The entry that is the state dict, ``None`` for the checkpoint itself, and remarks on it.
 
     Taken are the averaged weights where there are any. mmengine's ``EMAHook`` swaps them when it
     saves: ``state_dict`` has the averaged ones then, and ``ema_state_dict`` the plain ones.
+
+    Raises:
+        CheckpointError: If it is no dict.
+    """
+    if not isinstance(checkpoint, Mapping):
+        raise CheckpointError(f'a {type(checkpoint).__name__}, expected a dict of weights')
+    if 'ema_state_dict' not in checkpoint:
+        return next((name for name in ('state_dict', 'model') if name in checkpoint), None), []
+    if 'state_dict' in checkpoint and 'mmengine_version' in meta_of(checkpoint):
+        return 'state_dict', ['EMA weights used: mmengine keeps them in state_dict, and the plain '
+                              'ones in ema_state_dict']
+    return 'ema_state_dict', ['EMA weights used, those in ema_state_dict']
+
+
+def weights_of(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]:
+    """The state dict in a checkpoint, and remarks on where it was.
 
     Args:
         checkpoint: With ``model``, ``state_dict`` or ``ema_state_dict``; or a plain state dict.
@@ -30,19 +46,7 @@ def weights_of(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[s
     Raises:
         CheckpointError: If there is no state dict or more than tensors in it.
     """
-    if not isinstance(checkpoint, Mapping):
-        raise CheckpointError(f'a {type(checkpoint).__name__}, expected a dict of weights')
-    notes = []
-    if 'ema_state_dict' in checkpoint:
-        if 'state_dict' in checkpoint and 'mmengine_version' in meta_of(checkpoint):
-            name = 'state_dict'
-            notes.append('EMA weights used: mmengine keeps them in state_dict, and the plain ones '
-                         'in ema_state_dict')
-        else:
-            name = 'ema_state_dict'
-            notes.append('EMA weights used, those in ema_state_dict')
-    else:
-        name = next((name for name in ('state_dict', 'model') if name in checkpoint), None)
+    name, notes = place_of_weights(checkpoint)
     state_dict = checkpoint if name is None else checkpoint[name]
     if not isinstance(state_dict, Mapping):
         raise CheckpointError(f'{name} is a {type(state_dict).__name__}, expected a dict of '

@@ -8,21 +8,25 @@ from typing import Any
 
 import torch
 
+from .downloads import WEB, download
 from .errors import CheckpointError
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """A checkpoint file, on the CPU.
+    """A checkpoint, on the CPU.
+
+    Args:
+        path: Of a file, or its address in the web.
 
     Raises:
         CheckpointError: If it is not there, damaged, or holds objects that loading would have to
             run code for.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f'{path} {"is no file" if path.exists() else "does not exist"}')
+    file = download(path) if str(path).startswith(WEB) else Path(path)
+    if not file.is_file():
+        raise CheckpointError(f'{path} {"is no file" if file.exists() else "does not exist"}')
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
+        return torch.load(file, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f'{path} is refused: {_refusal(str(error))}') from error
     except Exception as error:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from rsn_mm.models import RSN, MultiStageRSNHead
-from rsn_mm.models.backbones.rsn import NUM_BLOCKS
+# Not from rsn_mm.models itself, whose ensembles import this package.
+from rsn_mm.models.backbones.rsn import NUM_BLOCKS, RSN
 from rsn_mm.models.encoder import BASE_PLANES
+from rsn_mm.models.heads import MultiStageRSNHead
 
 from .layout import NUM_LEVELS, PRM_LAYERS, Layout
 

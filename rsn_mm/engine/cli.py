@@ -14,13 +14,16 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch import nn
 
+from rsn_mm.checkpoints import CheckpointError
 from rsn_mm.datasets.annotation_files import explain_failure
 from rsn_mm.datasets.checks import DataError
-from rsn_mm.models import Ensemble
+from rsn_mm.models.configs import model_config
 from rsn_mm.models.ensemble import EnsembleError
-from rsn_mm.models.loading import LoadError, check_fit, read_parameters
+from rsn_mm.models.loading import check_fit, read_parameters
 
 from . import distributed
+from .ensembles import is_ensemble
+from .errors import CommandError
 
 LAUNCHERS = ('none', *distributed.RANK_VARIABLES)
 CHECK_DATA = 'rsn_mm.CheckDataHook'
@@ -31,12 +34,8 @@ WAIT_TIME = 1.
 LOOPS = dict(train=('train', 'val'), test=('test', ))
 
 
-class CommandError(Exception):
-    """A command that cannot be carried out; the message is for the user."""
-
-
 #: Errors whose message is for the user.
-CLEAR_ERRORS = (CommandError, DataError, EnsembleError, LoadError)
+CLEAR_ERRORS = (CheckpointError, CommandError, DataError, EnsembleError)
 
 
 @contextmanager
@@ -99,8 +98,8 @@ def load_config(path: str, cfg_options: dict) -> Config:
     cfg = Config.fromfile(path)
     # Before any other option, so that these see what is finally there.
     cfg.merge_from_dict(cfg_options)
-    if 'preprocess_cfg' in cfg:
-        cfg.model.setdefault('data_preprocessor', cfg.preprocess_cfg)
+    if 'model' in cfg and not is_ensemble(cfg):  # whose members have theirs
+        cfg.model = model_config(cfg)
     return cfg
 
 
@@ -171,7 +170,7 @@ def run(runner: Runner, job: str) -> object:
         CommandError: If an ensemble is to be trained.
         DataError: Also where a dataset could not be built and its files tell why.
     """
-    if job == 'train' and isinstance(unwrapped(runner.model), Ensemble):
+    if job == 'train' and is_ensemble(runner.cfg):
         raise CommandError('an ensemble is not trained: train its members, each with its config')
     try:
         return getattr(runner, job)()
@@ -205,10 +204,10 @@ def _explain(dataset_cfg: dict, error: Exception) -> None:
 
 
 def check_fits(runner: Runner, path: str) -> None:
-    """Refuse a local checkpoint whose parameters are not those of the runner's model.
+    """Refuse a checkpoint whose parameters are not those of the runner's model.
 
     Raises:
-        LoadError: See :func:`rsn_mm.models.loading.check_fit`.
+        CheckpointError: See :mod:`rsn_mm.models.loading`.
     """
     check_fit(unwrapped(runner.model), read_parameters(path), path)
 

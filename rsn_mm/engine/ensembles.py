@@ -1,35 +1,40 @@
 """What an ensemble's config has to have in common with those of its members."""
 
-from mmengine.config import Config
-from mmengine.registry import DATASETS
+from collections.abc import Mapping
 
+from mmengine.config import Config
+from mmengine.registry import DATASETS, TRANSFORMS, Registry
+from mmpose.datasets.transforms import LoadImage, PackPoseInputs, TopdownAffine
+
+from rsn_mm.datasets.transforms import LoadImage as LoadImageAnew
+from rsn_mm.datasets.transforms import PackInputSizes
 from rsn_mm.models import Ensemble
 from rsn_mm.models.ensemble import EnsembleError
 
 #: Steps of a test pipeline that do not decide what part of the image a network sees.
-LOADING = ('LoadImage', 'mmpose.LoadImage', 'rsn_mm.LoadImage')
-PACKING = ('PackPoseInputs', 'mmpose.PackPoseInputs')
-CUTTING = ('TopdownAffine', 'mmpose.TopdownAffine')
-CUTTING_AND_PACKING = ('PackInputSizes', 'rsn_mm.PackInputSizes')
+LOADING_AND_PACKING = (LoadImage, LoadImageAnew, PackPoseInputs)
 
 
 def is_ensemble(cfg: Config) -> bool:
     """Whether the model of a config is an ensemble."""
-    return cfg.model.get('type') in ('rsn_mm.Ensemble', 'Ensemble', Ensemble)
+    return (cfg.get('model') or {}).get('type') in ('rsn_mm.Ensemble', Ensemble)
 
 
-def check_members(cfg: Config) -> None:
+def check_members(cfg: Config, ensemble: Ensemble) -> None:
     """Refuse members that were made for other joints or other test boxes than the ensemble's.
 
     Members without a ``test_dataloader`` are not looked at.
 
     Args:
-        cfg: Config of a test of an ensemble that could be built.
+        cfg: Config of a test of an ensemble.
+        ensemble: That was built from it.
 
     Raises:
-        EnsembleError: The message names the member and the difference.
+        EnsembleError: The message names the member and the difference, or the input size that no
+            member has.
     """
     dataset = cfg.test_dataloader.dataset
+    _check_sizes(dataset, ensemble)
     for index, member in enumerate(cfg.model.members):
         loader = Config.fromfile(member['config']).get('test_dataloader')
         if loader is None:
@@ -46,33 +51,62 @@ def check_members(cfg: Config) -> None:
                                 f'test_dataloader of the ensemble has {", ".join(here)}')
 
 
+def _check_sizes(dataset_cfg: dict, ensemble: Ensemble) -> None:
+    for step in dataset_cfg.get('pipeline') or ():
+        if _class(TRANSFORMS, step['type']) is not PackInputSizes:
+            continue
+        unused = [tuple(size) for size in step['input_sizes']
+                  if tuple(size) not in ensemble.input_sizes]
+        if unused:
+            raise EnsembleError(
+                f'PackInputSizes of test_dataloader has {", ".join(map(str, unused))} in '
+                'input_sizes, but the members of the ensemble have '
+                f'{", ".join(map(str, ensemble.input_sizes))}')
+
+
 def _box_steps(dataset_cfg: dict) -> list[dict]:
     """The steps of a pipeline that decide on the box, without the input's size."""
     steps = []
     for step in dataset_cfg.get('pipeline') or ():
-        kind = step['type']
-        if kind in CUTTING_AND_PACKING:
-            steps.append(dict(type=CUTTING[0]))
-        elif kind in CUTTING:
-            steps.append({**step, 'type': CUTTING[0]})
-            steps[-1].pop('input_size', None)
-        elif kind not in LOADING + PACKING:
-            steps.append(dict(step))
+        kind = _class(TRANSFORMS, step['type'])
+        if kind is PackInputSizes:
+            steps.append(dict(type=TopdownAffine))
+        elif kind not in LOADING_AND_PACKING:
+            options = {key: _plain(value) for key, value in step.items()}
+            if kind is TopdownAffine:
+                options.pop('input_size', None)
+            steps.append({**options, 'type': kind})
     return steps
+
+
+def _class(registry: Registry, kind: str | type) -> str | type | None:
+    """The class of a name with or without scope; as it is, where there is none."""
+    if not isinstance(kind, str):
+        return kind
+    with registry.switch_scope_and_registry(None) as scoped:
+        return scoped.get(kind) or kind
+
+
+def _plain(value: object) -> object:
+    """Lists for tuples: which of them it is depends on the format of the config file."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _listed(steps: list[dict]) -> str:
     return ', '.join(
-        f'{step["type"]}({", ".join(f"{k}={v}" for k, v in step.items() if k != "type")})'
+        f'{getattr(step["type"], "__name__", step["type"])}'
+        f'({", ".join(f"{k}={v}" for k, v in step.items() if k != "type")})'
         for step in steps) or 'nothing'
 
 
 def _joint_names(dataset_cfg: dict) -> list[str] | None:
-    """Names of the joints of a dataset, in order; None of a dataset of datasets."""
-    if 'datasets' in dataset_cfg or 'dataset' in dataset_cfg:
+    """Names of the joints of a dataset, in order; ``None`` where it has none of its own."""
+    kind = _class(DATASETS, dataset_cfg['type'])
+    if not hasattr(kind, '_load_metainfo'):  # a dataset of datasets
         return None
-    # Not in test mode, in which MMPose's datasets leave a note for the metrics.
-    meta = DATASETS.build({**dataset_cfg, 'lazy_init': True, 'pipeline': [], 'bbox_file': None,
-                           'test_mode': False}).metainfo
+    # Not by building it, which wants files that are looked at later.
+    meta = kind._load_metainfo(dataset_cfg.get('metainfo'))
     names = meta.get('keypoint_id2name')
     return None if names is None else [names[i] for i in sorted(names)]

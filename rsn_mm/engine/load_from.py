@@ -18,8 +18,8 @@ def check_start(model: nn.Module, path: str) -> None:
         path: File or URL.
 
     Raises:
-        LoadError: If the file cannot be read, or parameters are missing, unknown, or outside the
-            heads of another shape. The message names the first of them.
+        CheckpointError: If the file cannot be read, or parameters are missing, unknown, or outside
+            the heads of another shape. The message names the first of them.
     """
     parameters = read_parameters(path)
     expected = model.state_dict()

@@ -10,7 +10,7 @@ from rsn_mm.apis.optimization import optimize
 from rsn_mm.models import Ensemble
 from rsn_mm.registry import HOOKS
 
-from .cli import CommandError, unwrapped
+from .errors import CommandError
 
 DTYPES = dict(fp32=torch.float32, bf16=torch.bfloat16)
 
@@ -21,7 +21,7 @@ class OptimizeHook(Hook):
 
     It does so once checkpoints are loaded and hooks that exchange parameters (``EMAHook``) have
     done so. Validation during training is not touched. After the test the runner has its own model
-    again; the members of an ensemble stay optimized.
+    again, and an ensemble its own members.
 
     Args:
         dtype: ``'fp32'`` or ``'bf16'``.
@@ -40,21 +40,31 @@ class OptimizeHook(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Exchange the model."""
-        self._original = unwrapped(runner.model)
+        model = _model(runner)
         try:
-            if isinstance(self._original, Ensemble):
-                # One by one, so that only one member is in memory twice.
-                for i, member in enumerate(self._original.members):
-                    self._original.members[i] = optimize(member, dtype=self.dtype)
+            if isinstance(model, Ensemble):
+                model.load_once()  # which optimized members cannot
+                self._original = model.members
+                model.members = nn.ModuleList(
+                    optimize(member, dtype=self.dtype) for member in model.members)
             else:
-                _set_model(runner, optimize(self._original, dtype=self.dtype))
+                self._original = model
+                _set_model(runner, optimize(model, dtype=self.dtype))
         except TypeError as error:
             raise CommandError(f'the model cannot be optimized, leave --optimize (OptimizeHook) '
                                f'out: {error}') from error
 
     def after_test_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
-        """Give the runner its model back."""
-        _set_model(runner, self._original)
+        """Give the runner its model back, or an ensemble its members."""
+        model = _model(runner)
+        if isinstance(model, Ensemble):
+            model.members = self._original
+        else:
+            _set_model(runner, self._original)
+
+
+def _model(runner: Runner) -> nn.Module:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 def _set_model(runner: Runner, model: nn.Module) -> None:

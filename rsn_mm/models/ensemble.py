@@ -14,10 +14,12 @@ from mmpose.registry import MODELS as MMPOSE_MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from rsn_mm.checkpoints.errors import CheckpointError
 from rsn_mm.codecs import RSNHeatmap
 from rsn_mm.registry import MODELS
 
-from .loading import LoadError, load_strictly
+from .configs import model_config
+from .loading import load_strictly
 
 MEMBER_KEYS = ('config', 'checkpoint', 'weight')
 #: Batches as the loader gives them: a tensor per image, or that per input size (W, H).
@@ -75,6 +77,11 @@ class Ensemble(BaseModel):
         self._is_loaded = False
         self.register_load_state_dict_post_hook(_note_loaded)
 
+    @property
+    def input_sizes(self) -> list[tuple[int, int]]:
+        """Of the members, (W, H) each, every size once."""
+        return list(dict.fromkeys(tuple(m.head.decoder.input_size) for m in self.members))
+
     def _find_reference(self, index: int | None) -> int:
         sizes = [math.prod(member.head.decoder.heatmap_size) for member in self.members]
         if index is None:
@@ -112,9 +119,14 @@ class Ensemble(BaseModel):
         for name, member, path in zip(self.names, self.members, self.checkpoints):
             try:
                 load_strictly(member, path)
-            except LoadError as error:
+            except CheckpointError as error:
                 raise EnsembleError(f'Ensemble: {name}: {error}') from error
         _note_loaded(self)
+
+    def load_once(self) -> None:
+        """:meth:`load_checkpoints`, unless the members have their parameters already."""
+        if not self._is_loaded:
+            self.load_checkpoints()
 
     # --------------------------------------------------------------------------------- prediction
 
@@ -146,8 +158,7 @@ class Ensemble(BaseModel):
 
     def heatmaps(self, inputs: Inputs, data_samples: list[PoseDataSample]) -> Tensor:
         """The averaged heatmaps (B, K, H, W), float32, of the reference member's size."""
-        if not self._is_loaded:
-            self.load_checkpoints()
+        self.load_once()
         size_hw = self.members[self.reference].head.decoder.heatmap_size[::-1]
         mean = 0
         for member, weight in zip(self.members, self.weights):
@@ -215,9 +226,9 @@ def _build(name: str, path: str) -> TopdownPoseEstimator:
         cfg = Config.fromfile(path)
     except Exception as error:
         raise EnsembleError(f'Ensemble: the config of {name} cannot be read: {error}') from error
-    model_cfg = cfg.get('model')
-    if not model_cfg:
+    if not cfg.get('model'):
         raise EnsembleError(f'Ensemble: the config of {name} has no model')
+    model_cfg = model_config(cfg)
     test_cfg = dict(model_cfg.get('test_cfg') or {})
     if test_cfg.get('output_keypoint_indices') is not None:
         raise EnsembleError(f'Ensemble: {name} has test_cfg.output_keypoint_indices; members give '

@@ -1,51 +1,63 @@
 """Parameters of a file into a model: all of them, or a clear error."""
 
-import os
+from typing import Any
 
 from mmengine.runner import load_state_dict
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
+
+from rsn_mm.checkpoints.contents import place_of_weights, weights_of
+from rsn_mm.checkpoints.errors import CheckpointError
+from rsn_mm.checkpoints.files import read
 
 #: Differences that a message names before it only counts.
 NUM_SHOWN = 3
-
-
-class LoadError(ValueError):
-    """A checkpoint that cannot be loaded into a model; the message is for the user."""
 
 
 def load_strictly(model: nn.Module, path: str) -> None:
     """Load a checkpoint that has every parameter of the model and no other.
 
     Args:
-        path: File or URL of mmengine's or torch's format; nothing but weights is read.
+        path: Of a file, or its address in the web.
 
     Raises:
-        LoadError: See :func:`read_parameters` and :func:`check_fit`.
+        CheckpointError: If it cannot be read, or see :func:`check_fit`.
     """
-    parameters = read_parameters(path)
+    _, parameters = _read(path)
     check_fit(model, parameters, path)
     load_state_dict(model, parameters, strict=True)
 
 
 def read_parameters(path: str) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name, on the CPU, without the prefix of a wrapped model.
+    """What mmengine's runner will load from a checkpoint, on the CPU.
+
+    Args:
+        path: Of a file, or its address in the web.
+
+    Returns:
+        Tensors by name, without the prefix of a wrapped model.
 
     Raises:
-        LoadError: If there is no such file, or it holds no parameters or more than weights.
+        CheckpointError: If it cannot be read, or has its weights where the runner does not look.
     """
-    if '://' not in path and not os.path.isfile(path):
-        raise LoadError(f'checkpoint {path} does not exist')
+    checkpoint, parameters = _read(path)
+    place, _ = place_of_weights(checkpoint)
+    if place not in (None, 'state_dict'):
+        raise CheckpointError(
+            f'checkpoint {path} has its weights in {place}, expected state_dict. Released and '
+            'MMPose checkpoints go through tools/convert_checkpoint.py first')
+    return parameters
+
+
+def _read(path: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A checkpoint, and the weights in it."""
     try:
-        checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    except Exception as error:
-        raise LoadError(f'checkpoint {path} cannot be read: {error}') from error
-    if not isinstance(checkpoint, dict):
-        raise LoadError(f'checkpoint {path} holds a {type(checkpoint).__name__}, expected '
-                        'parameters by name')
-    return {key.removeprefix('module.'): value
-            for key, value in checkpoint.get('state_dict', checkpoint).items()
-            if isinstance(value, Tensor)}
+        checkpoint = read(path)
+    except CheckpointError as error:
+        raise CheckpointError(f'checkpoint {error}') from error
+    try:
+        return checkpoint, weights_of(checkpoint)[0]
+    except CheckpointError as error:
+        raise CheckpointError(f'checkpoint {path}: {error}') from error
 
 
 def check_fit(model: nn.Module, parameters: dict[str, Tensor], path: str) -> None:
@@ -57,7 +69,7 @@ def check_fit(model: nn.Module, parameters: dict[str, Tensor], path: str) -> Non
         path: Where they come from, for the message.
 
     Raises:
-        LoadError: The message names the first differences and the mend.
+        CheckpointError: The message names the first differences and the mend.
     """
     found = {key: tuple(value.shape) for key, value in parameters.items()}
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
@@ -67,7 +79,7 @@ def check_fit(model: nn.Module, parameters: dict[str, Tensor], path: str) -> Non
         *(f'{key} is {found[key]}, expected {shape}' for key, shape in expected.items()
           if key in found and found[key] != shape)]
     if differences:
-        raise LoadError(
+        raise CheckpointError(
             f'checkpoint {path} does not fit the model of the config, in {len(differences)} of '
             f'{len(expected)} parameters: {"; ".join(differences[:NUM_SHOWN])}. Is it of another '
             'config? Released and MMPose checkpoints go through tools/convert_checkpoint.py first')

@@ -103,6 +103,18 @@ def test_every_loop_that_is_built_is_checked(runner, monkeypatch):
     assert runner.lines == ['Training data, kept all', 'Validation data, kept all']
 
 
+def test_a_file_that_is_written_once_is_no_metric_of_training(runner, monkeypatch):
+    monkeypatch.setattr(check_data_hook, 'check_dataset', lambda dataset: 'kept all')
+    metric = SimpleNamespace(result_file=None)
+    runner._val_loop.evaluator = SimpleNamespace(metrics=[metric])
+    CheckDataHook().before_run(runner)
+    metric.result_file = 'found.json'
+    with pytest.raises(DataError, match='^val_evaluator: result_file found.json is written once'):
+        CheckDataHook().before_run(runner)
+    runner._train_loop = dict(type='Loop')  # validation alone
+    CheckDataHook().before_run(runner)
+
+
 @pytest.mark.parametrize('error, expected', [
     (DataError('this is bad'), DataError),
     (OSError('disk gone'), OSError),

@@ -274,16 +274,17 @@ def test_a_checkpoint_with_more_than_weights_is_refused(entries, tmp_path):
     Anything.__module__, Anything.__qualname__ = '__main__', 'Anything'
     torch.save(dict(state_dict={}, more=Anything()), tmp_path / 'more.pth')
     model = Ensemble([{**entries['small'], 'checkpoint': str(tmp_path / 'more.pth')}])
-    with pytest.raises(EnsembleError, match='more.pth cannot be read'):
+    with pytest.raises(EnsembleError, match='more.pth is refused: it holds more than'):
         model.load_checkpoints()
 
 
 @pytest.mark.parametrize('checkpoint, message', [
     ('no.pth', r'member 0 \(.*small\.py\): checkpoint no\.pth does not exist'),
-    ('small.py', r'small\.py cannot be read'),
+    ('small.py', r'small\.py cannot be read; it is damaged'),
     ('fewer.pth', r'fewer\.pth does not fit .* in 1 of .* is missing'),
     ('more.pth', r'more\.pth does not fit .* surplus is not in the model'),
-    ('list.pth', r'list\.pth holds a list, expected parameters by name'),
+    ('list.pth', r'list\.pth: a list, expected a dict of weights'),
+    ('entry.pth', r'entry\.pth: state_dict is a list, expected a dict of weights'),
 ])
 def test_checkpoints_that_do_not_fit(entries, tmp_path, monkeypatch, checkpoint, message):
     monkeypatch.chdir(tmp_path)
@@ -293,6 +294,7 @@ def test_checkpoints_that_do_not_fit(entries, tmp_path, monkeypatch, checkpoint,
     state.popitem()
     torch.save(dict(state_dict=state), 'fewer.pth')
     torch.save([1], 'list.pth')
+    torch.save(dict(state_dict=[1]), 'entry.pth')
     model = Ensemble([{**entries['small'], 'checkpoint': checkpoint}])
     with pytest.raises(EnsembleError, match=message):
         model.load_checkpoints()
@@ -393,4 +395,20 @@ def test_shipped_ensembles_fit_themselves(path):
     assert len(sizes) > 1
     assert set(map(tuple, cfg.test_dataloader.dataset.pipeline[-1].input_sizes)) == sizes
     assert model.members[model.reference].head.decoder.input_size == max(sizes)
-    check_members(cfg)
+    check_members(cfg, model)
+    for member in cfg.model.members:  # the one that a training always leaves
+        last = Config.fromfile(member.config).train_cfg.max_epochs
+        assert member.checkpoint.endswith(f'/epoch_{last}.pth')
+
+
+def test_preprocess_cfg_of_a_member_is_its_data_preprocessor(entries, tmp_path):
+    text = open(entries['other']['config']).read()
+    line = next(line for line in text.splitlines() if 'data_preprocessor' in line)
+    preprocess_cfg = line.strip().removeprefix('data_preprocessor=').removesuffix(',')
+    config = tmp_path / 'other.py'
+    config.write_text(text.replace(line + '\n', '') + f'preprocess_cfg = {preprocess_cfg}\n')
+    member, expected = (ensemble({**entries['other'], 'config': str(path)}).members[0]
+                        for path in (config, entries['other']['config']))
+    assert expected.data_preprocessor.mean.unique().tolist() == [100.]
+    assert member.data_preprocessor.mean.equal(expected.data_preprocessor.mean)
+    assert type(member.data_preprocessor) is type(expected.data_preprocessor)

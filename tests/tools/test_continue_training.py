@@ -130,8 +130,9 @@ def tiny(tmp_path_factory):
 
 @pytest.mark.parametrize('options, message', [
     (['load_from=no.pth'], 'checkpoint no.pth does not exist'),
-    (['load_from=tiny.py'], 'checkpoint tiny.py cannot be read'),
-    (['load_from=theirs.pth'], 'go through tools/convert_checkpoint.py first'),
+    (['load_from=tiny.py'], 'checkpoint tiny.py is refused: it is no file of torch'),
+    (['load_from=theirs.pth'],
+     'has its weights in model, expected .* go through tools/convert_checkpoint.py first'),
     (['load_from=done/epoch_1.pth', 'model.backbone.num_blocks=1,2,1,1'],
      r'backbone\.stages\.0\.encoder\.levels\.1\.1\.\S+ is missing'),
     (['load_from=done/epoch_1.pth', 'model.backbone.unit_channels=8', 'model.head.unit_channels=8'],

@@ -2,16 +2,22 @@
 
 import json
 import pickle
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from rsn_mm.apis import OptimizedEstimator
 from rsn_mm.models import Ensemble
+from rsn_mm.models.loading import load_strictly
 from rsn_mm.registry import MODELS
 from tests.tools.tiny_run import ROOT, call, spawn, write_run
 
@@ -125,10 +131,14 @@ def classes(monkeypatch):
     return used
 
 
-@pytest.mark.parametrize('args', [(), ('fp32', )])
+@pytest.mark.parametrize('args', [
+    ('CHECKPOINT', '--optimize'), ('CHECKPOINT', '--optimize', 'fp32'),
+    ('--optimize', 'CHECKPOINT'), ('--optimize', 'fp32', 'CHECKPOINT')])
 def test_an_optimized_model_predicts_the_same(run, single, tmp_path, classes, args):
-    metrics, predictions = evaluate(tmp_path, 'fast', run / 'tiny.py',
-                                    run / 'tiny' / 'epoch_30.pth', '--optimize', *args)
+    checkpoint = run / 'tiny' / 'epoch_30.pth'
+    metrics, predictions = evaluate(
+        tmp_path, 'fast', run / 'tiny.py',
+        *(checkpoint if arg == 'CHECKPOINT' else arg for arg in args))
     assert classes == {OptimizedEstimator}
     assert difference(predictions, single[1]) < 1e-2
     assert difference(predictions, single[1], 'keypoint_scores') < 1e-4
@@ -144,6 +154,27 @@ def test_the_members_of_an_ensemble_are_optimized(run, both, tmp_path, classes):
     _, predictions = evaluate(tmp_path, 'fast', run / 'both.py', '--optimize')
     assert classes == {OptimizedEstimator}
     assert difference(predictions, both[1]) < 1e-2
+
+
+def test_what_is_no_dtype_is_refused(run, capsys):
+    assert call('test.py', run / 'tiny.py', run / 'tiny' / 'epoch_30.pth', '--optimize', 'fp16'
+                ) == 2
+    assert '--optimize fp16: expected fp32 or bf16' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['tiny', 'both'])
+def test_after_the_test_the_model_is_as_before(run, tmp_path, classes, name):
+    cfg = Config.fromfile(run / f'{name}.py')
+    cfg.work_dir, cfg.load_from = str(tmp_path), None
+    cfg.experiment_name = f'twice_{name}'
+    cfg.custom_hooks = [dict(type='rsn_mm.OptimizeHook')]
+    runner = Runner.from_cfg(cfg)
+    if name == 'tiny':
+        load_strictly(runner.model, str(run / 'tiny' / 'epoch_30.pth'))
+    modules = list(runner.model.modules())
+    first, second = runner.test(), runner.test()
+    assert first == second and classes == {OptimizedEstimator}
+    assert all(one is other for one, other in zip(runner.model.modules(), modules, strict=True))
 
 
 def test_bfloat16_is_near(run, single, tmp_path, monkeypatch):
@@ -266,7 +297,11 @@ TINY = ('tiny.py', 'tiny/epoch_30.pth')
      'the config of member 0 (no.py) does not exist'),
     (('test.py', 'alone.py', '--cfg-options', 'model.members.0.weight=0'), 'has weight=0'),
     (('test.py', 'both.py', '--cfg-options', 'model.members.1.checkpoint=tiny.py'),
-     'cannot be read'),
+     'is refused: it is no file of torch'),
+    (('test.py', 'both.py', '--optimize', 'tiny/epoch_30.pth'), 'both.py is an ensemble, whose'),
+    (('test.py', 'both.py', '--cfg-options',
+      'test_dataloader.dataset.pipeline.2.input_sizes=[(48, 64),(72, 96),(96, 128)]'),
+     'has (96, 128) in input_sizes, but the members of the ensemble have (48, 64), (72, 96)'),
     (('test.py', 'both.py', '--cfg-options',
       'test_dataloader.dataset.pipeline.1.padding=2'), 'it would see other boxes than alone'),
     (('test.py', 'both.py', '--cfg-options',
@@ -310,10 +345,38 @@ def test_images_without_annotations_need_detections(run, dev_folder):
     assert 'boxes of images without annotations come from a bbox_file' in error
 
 
-def test_an_ensemble_is_a_model_of_the_runner(run, monkeypatch, tmp_path):
-    built = []
-    init = Ensemble.__init__
-    monkeypatch.setattr(Ensemble, '__init__',
-                        lambda self, *a, **k: (init(self, *a, **k), built.append(self))[0])
-    evaluate(tmp_path, 'alone', run / 'alone.py')
-    assert len(built) == 1 and not built[0].training
+def test_an_ensemble_is_a_model_of_the_runner(run, both, tmp_path):
+    cfg = Config.fromfile(run / 'both.py')
+    cfg.work_dir, cfg.experiment_name = str(tmp_path), 'of_the_runner'
+    runner = Runner.from_cfg(cfg)
+    assert type(runner.model) is Ensemble and len(runner.model.members) == 2
+    # Without the tool: members load their checkpoints by themselves.
+    assert runner.test() == pytest.approx(both[0])
+    assert not any(module.training for module in runner.model.modules())
+    for member, path in zip(runner.model.members, ('tiny/epoch_30.pth', 'large/epoch_6.pth')):
+        stored = torch.load(run / path)['state_dict']
+        assert all(value.equal(stored[key]) for key, value in member.state_dict().items())
+
+
+@pytest.fixture
+def address(run, tmp_path, monkeypatch):
+    """Of the run's folder, in a web of this machine alone."""
+    for name in ('http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    with ThreadingHTTPServer(
+            ('127.0.0.1', 0), partial(SimpleHTTPRequestHandler, directory=run)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()
+
+
+def test_a_checkpoint_of_the_web_is_checked_and_tested(run, single, address, tmp_path):
+    metrics, _ = evaluate(tmp_path, 'web', run / 'tiny.py', f'{address}/tiny/epoch_30.pth')
+    assert metrics == single[0]
+    # Another one fits in the names, not in the shapes.
+    error = call('test.py', run / 'tiny.py', f'{address}/large/epoch_6.pth', '--work-dir', tmp_path,
+                 '--cfg-options', 'model.backbone.unit_channels=8', 'model.head.unit_channels=8')
+    assert f'checkpoint {address}/large/epoch_6.pth does not fit the model' in error
+    error = call('test.py', run / 'tiny.py', f'{address}/no.pth', '--work-dir', tmp_path)
+    assert f'checkpoint {address}/no.pth cannot be downloaded' in error

@@ -1,16 +1,15 @@
 """ImageNet weights of a ResNet for the stem and the first stage's encoder."""
 
-import os
 from pathlib import Path
-from urllib.parse import urlparse
 
 import mmengine
-import torch
-from mmengine.dist import barrier
 from mmengine.logging import print_log
 from mmengine.model import initialize, update_init_info
 from torch import Tensor, nn
 
+from rsn_mm.checkpoints.contents import weights_of
+from rsn_mm.checkpoints.errors import CheckpointError, listing
+from rsn_mm.checkpoints.files import read
 from rsn_mm.registry import WEIGHT_INITIALIZERS
 
 from ..backbones import RSN
@@ -47,13 +46,13 @@ class PretrainedResNet:
 
     def __call__(self, module: nn.Module) -> None:
         if not isinstance(module, RSN):
-            raise _error(f'PretrainedResNet: the network is {type(module).__name__}, expected '
-                         'rsn_mm.RSN')
+            raise CheckpointError(f'PretrainedResNet: the network is {type(module).__name__}, '
+                                  'expected rsn_mm.RSN')
         encoder = module.stages[0].encoder
         units = [unit for unit in encoder.modules() if isinstance(unit, ResidualUnit)]
         if not isinstance(units[0], (Bottleneck, BasicUnit)):
-            raise _error(f'PretrainedResNet: units {type(units[0]).__name__}, expected '
-                         "unit='bottleneck' or unit='basic'")
+            raise CheckpointError(f'PretrainedResNet: units {type(units[0]).__name__}, expected '
+                                  "unit='bottleneck' or unit='basic'")
         state_dict = self._fitted(module)
         initialize(module, list(KAIMING_INIT))
         module.load_state_dict(state_dict, strict=False)
@@ -65,12 +64,7 @@ class PretrainedResNet:
 
     def _fitted(self, module: RSN) -> dict[str, Tensor]:
         """The checkpoint's tensors by the network's names."""
-        # Only here: the package of checkpoints imports the networks.
-        from rsn_mm.checkpoints.contents import weights_of
-        from rsn_mm.checkpoints.errors import listing
-        from rsn_mm.checkpoints.files import read
-
-        theirs, _ = weights_of(read(self._file()))
+        theirs, _ = weights_of(read(self._path()))
         theirs = {key: value for key, value in theirs.items() if not key.startswith(CLASSIFIER)}
         fitted, wrong, missing = {}, [], []
         for ours, expected in module.state_dict().items():
@@ -89,7 +83,7 @@ class PretrainedResNet:
             ('it lacks', missing), ('of another shape:', wrong),
             ('with no place in the network:', theirs)) if names]
         if problems:
-            raise _error(
+            raise CheckpointError(
                 f'{self.checkpoint} is not the ResNet of this network, of the same unit and depth '
                 f"and with torchvision's names; {'; '.join(problems)}")
         if self.bgr:
@@ -97,40 +91,14 @@ class PretrainedResNet:
             fitted[first] = fitted[first].flip(1)
         return fitted
 
-    def _file(self) -> Path:
-        """The checkpoint's file, downloaded if need be."""
-        if self.checkpoint.startswith(TORCHVISION):
-            addresses = mmengine.load(ADDRESSES)
-            name = self.checkpoint.removeprefix(TORCHVISION)
-            if name not in addresses:
-                resnets = [known for known in addresses if known.startswith('resnet')]
-                raise _error(f'PretrainedResNet: checkpoint {self.checkpoint}, expected '
-                             f'{TORCHVISION} and one of {resnets}')
-            return _download(addresses[name])
-        if self.checkpoint.startswith(('http://', 'https://')):
-            return _download(self.checkpoint)
-        return Path(self.checkpoint)
-
-
-def _download(address: str) -> Path:
-    """The file in torch's cache, downloaded once for all processes of a machine."""
-    file = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(address).path).name
-    # mmengine's own local rank is not there in runs over gloo.
-    if os.environ.get('LOCAL_RANK', '0') == '0' and not file.exists():
-        checksum = torch.hub.HASH_REGEX.search(file.name)
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(
-                address, str(file), hash_prefix=checksum and checksum[1])
-        except (OSError, RuntimeError) as error:  # of the network, the disk; of the checksum
-            raise _error(f'{address} cannot be downloaded to {file}: {error}; download it by '
-                         'hand and name the file as the checkpoint') from error
-    barrier()
-    return file
-
-
-def _error(message: str) -> Exception:
-    # Only here: the package of checkpoints imports the networks.
-    from rsn_mm.checkpoints.errors import CheckpointError
-
-    return CheckpointError(message)
+    def _path(self) -> str:
+        """Of the file, or its address in the web."""
+        if not self.checkpoint.startswith(TORCHVISION):
+            return self.checkpoint
+        addresses = mmengine.load(ADDRESSES)
+        name = self.checkpoint.removeprefix(TORCHVISION)
+        if name not in addresses:
+            resnets = [known for known in addresses if known.startswith('resnet')]
+            raise CheckpointError(f'PretrainedResNet: checkpoint {self.checkpoint}, expected '
+                                  f'{TORCHVISION} and one of {resnets}')
+        return addresses[name]
