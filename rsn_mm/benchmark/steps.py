@@ -1,7 +1,7 @@
 """The steps a user waits for, each as races between MMPose and this package."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,8 +22,8 @@ from .precision import QUANTILES, keypoint_shifts
 from .timing import REFERENCE, Race, run_race
 
 RSN18, RSN18X4 = Case(), Case(stages=4)
-#: Turns of a race over a whole data set, at most.
-EVALUATION_ROUNDS = 3
+#: Turns of a race that takes long, at most.
+LONG_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def evaluation(settings: Settings) -> Iterator[Race]:
         case, runners, persons = evaluation_runners(
             settings.data_config, settings.device, work_dir)
         times = run_race({name: runner.test for name, runner in runners.items()},
-                         min(settings.rounds, EVALUATION_ROUNDS), settings.device, warm_up=0)
+                         min(settings.rounds, LONG_ROUNDS), settings.device, warm_up=0)
     yield Race('evaluation', f'{case}, {persons} persons, flip test, batch {BATCH_SIZE}', times,
                items=persons)
 
@@ -218,7 +218,8 @@ def scaling(settings: Settings) -> Iterator[Race]:
     for case, batch_size in cases:
         theirs, mine = networks.build_pair(case, settings.device)
         images = networks.random_images(batch_size, case.size_wh, settings.device)
-        race = _forward_race(case, theirs, _forms(mine, compiled=False), images, settings)
+        race = _forward_race(case, theirs, _forms(mine, compiled=False), images, replace(
+            settings, rounds=min(settings.rounds, LONG_ROUNDS)))
         race.step = 'scaling'
         race.facts.clear()
         yield race
