@@ -6,28 +6,12 @@ import torch
 from mmcv.cnn import fuse_conv_bn
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.structures import PoseDataSample
-from torch import Tensor, nn
+from torch import Tensor
 
-from rsn_mm.models import RSN, MultiStageRSNHead
+from rsn_mm.models import MultiStageRSNHead
 
+from .bfloat16 import to_bfloat16
 from .packed_conv import pack_convs
-
-
-class InFloat32(nn.Module):
-    """A module that computes in float32 on features of any type.
-
-    Args:
-        module: In float32.
-        out: Type of what it returns.
-    """
-
-    def __init__(self, module: nn.Module, out: torch.dtype = torch.float32) -> None:
-        super().__init__()
-        self.module = module
-        self.out = out
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.module(x.float()).to(self.out)
 
 
 class OptimizedEstimator(TopdownPoseEstimator):
@@ -67,9 +51,8 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     Args:
         model: With a :class:`MultiStageRSNHead`; left as it is.
         dtype: Of weights and features, ``torch.bfloat16`` or ``torch.float32``; by default the
-            model's. float16 overflows on heatmaps of 0..255. In bfloat16 the stem, the first
-            stage's finest encoder level and the last convolution stay in float32: rounding there
-            moves keypoints most.
+            model's. float16 overflows on heatmaps of 0..255. In bfloat16 a few layers and sums stay
+            in float32, those that keypoints are most sensitive to.
         compile: Compile the network, with its weights frozen; the first batch of a size then takes
             half a minute and more. A dict has the arguments of ``torch.compile`` instead.
         channels_last: Compute in that memory format.
@@ -92,14 +75,14 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     fast = copy.deepcopy(model)
     # The same parts under another `predict`; everything else is the estimator's own.
     fast.__class__ = OptimizedEstimator
-    fast.input_dtype = dtype
     fast.eval()
     fast.requires_grad_(False)
     parts = [fast.backbone, *([fast.neck] if fast.with_neck else []), fast.head]
     for part in parts:
         fuse_conv_bn(part)
-    if dtype != torch.float32:
-        _to_half(fast, parts, dtype)
+    fast.input_dtype = dtype
+    if dtype == torch.bfloat16:
+        fast.input_dtype = to_bfloat16(fast, parts)
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     for part in parts:
         part.to(memory_format=memory_format)
@@ -111,21 +94,3 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     else:
         pack_convs(fast)
     return fast
-
-
-def _to_half(fast: OptimizedEstimator, parts: list[nn.Module], dtype: torch.dtype) -> None:
-    """Everything in ``dtype``, but for what keypoints are most sensitive to.
-
-    Rounding the image and the features of the first stage's finest level, or the heatmaps (in
-    steps of 1 near their peak), changes which neighbour of a peak is the second highest cell.
-    """
-    last = f'head.predictors.{fast.head.num_stages - 1}.{fast.head.num_units - 1}'
-    kept = {f'{last}.{name}': torch.float32 for name in ('heatmap', 'refine')}
-    if isinstance(fast.backbone, RSN):
-        fast.input_dtype = torch.float32
-        kept |= {'backbone.stem': torch.float32, 'backbone.stages.0.encoder.levels.0': dtype}
-    modules = {name: copy.deepcopy(fast.get_submodule(name)).float() for name in kept}
-    for part in parts:
-        part.to(dtype)
-    for name, module in modules.items():
-        fast.set_submodule(name, InFloat32(module, kept[name]))

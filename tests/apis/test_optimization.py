@@ -10,11 +10,13 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 from rsn_mm.apis import optimize
+from rsn_mm.apis.bfloat16 import SumInFloat32
 from rsn_mm.apis.packed_conv import PackedConv
+from rsn_mm.models.units import UNITS
 from tests import golden
 
 FLIP_INDICES = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
-BACKBONE = dict(type='rsn_mm.RSN', depth=18, num_blocks=(1, 1, 1, 1))
+BACKBONE = dict(type='rsn_mm.RSN', depth=18, num_blocks=(1, 2, 1, 1))
 
 
 def estimator(stages: int = 2, flip: bool = True, **head):
@@ -96,8 +98,8 @@ def test_bfloat16_stays_near():
 def test_what_stays_float32_next_to_bfloat16(head):
     model = estimator(stages=2, **head)
     fast = optimize(model, dtype=torch.bfloat16)
-    kept = ('backbone.stem.', 'backbone.stages.0.encoder.levels.0.', 'head.predictors.1.3.heatmap.',
-            'head.predictors.1.3.refine.')
+    kept = ('backbone.stem.', 'backbone.stages.0.encoder.levels.0.0.',
+            'head.predictors.1.3.heatmap.', 'head.predictors.1.3.refine.')
     for name, parameter in fast.named_parameters():
         expected = torch.float32 if name.startswith(kept) else torch.bfloat16
         assert parameter.dtype == expected, name
@@ -106,6 +108,19 @@ def test_what_stays_float32_next_to_bfloat16(head):
     stem = {name: p for name, p in fast.named_parameters() if name.startswith('backbone.stem.')}
     for name, parameter in stem.items():
         assert torch.equal(parameter, exact[name.replace('stem.module.', 'stem.')])
+
+
+@pytest.mark.parametrize('in_channels, exact', [(64, True), (32, False)])
+def test_sums_of_units_are_not_rounded(in_channels, exact):
+    unit = UNITS['basic'](in_channels, 64, expansion=1, norm_cfg=None).eval()
+    torch.nn.init.zeros_(unit.convs[-1].conv.weight)
+    torch.nn.init.zeros_(unit.convs[-1].conv.bias)
+    x = torch.rand(1, in_channels, 4, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = SumInFloat32(copy.deepcopy(unit).bfloat16())(x)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, unit(x)) == exact
+        torch.testing.assert_close(found, unit(x), atol=0.02, rtol=0.02)
 
 
 def test_compiled_for_several_batch_sizes():
