@@ -45,12 +45,15 @@ def main() -> None:
     args = parse_args()
     with cli.clear_errors():
         check(args)
-        logging.disable(logging.WARNING)
         if args.threads:
             torch.set_num_threads(args.threads)
         if args.out:
             args.out.mkdir(parents=True)
-        run(args)
+        logging.disable(logging.WARNING)
+        try:
+            run(args)
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 def check(args: argparse.Namespace) -> None:

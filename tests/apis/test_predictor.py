@@ -161,7 +161,7 @@ def test_people_can_be_chosen(predictor):
 
 def test_bfloat16_stays_near(folder, predictor):
     fast = Predictor(folder / 'config.py', folder / 'weights.pth', 'cpu', torch.bfloat16)
-    assert next(fast.model.backbone.parameters()).dtype == torch.bfloat16
+    assert torch.bfloat16 in {parameter.dtype for parameter in fast.model.parameters()}
     (exact, ), (near, ) = predictor(WIDE, WIDE_BOXES), fast(WIDE, WIDE_BOXES)
     np.testing.assert_allclose(near.keypoint_scores, exact.keypoint_scores, atol=0.02)
     # Flat random maps have rivals to the highest cell, which rounding can lift.
