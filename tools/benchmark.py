@@ -2,7 +2,6 @@
 """Time training and prediction against MMPose, side by side."""
 
 import argparse
-import logging
 from pathlib import Path
 
 import torch
@@ -49,11 +48,7 @@ def main() -> None:
             torch.set_num_threads(args.threads)
         if args.out:
             args.out.mkdir(parents=True)
-        logging.disable(logging.WARNING)
-        try:
-            run(args)
-        finally:
-            logging.disable(logging.NOTSET)
+        run(args)
 
 
 def check(args: argparse.Namespace) -> None:
