@@ -1,14 +1,15 @@
-"""mmengine's ``compile=`` also compiles the optimizer's step, at which newer torch fails."""
+"""mmengine's ``compile=`` also takes in what newer torch cannot compile: optimizer and samples."""
 
 import functools
 
 import torch
+from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 
 def mend() -> None:
-    """Let the optimizer step outside what ``compile=`` compiles; the step is the same."""
+    """Leave the optimizer's step and the preprocessing of samples out of what is compiled."""
     original = Runner._maybe_compile
     if getattr(original, 'mended', False):
         return
@@ -21,6 +22,9 @@ def mend() -> None:
             for wrapper in (wrappers.values() if isinstance(wrappers, OptimWrapperDict)
                             else [wrappers]):
                 wrapper.update_params = torch.compiler.disable(wrapper.update_params)
+            model = self.model.module if is_model_wrapper(self.model) else self.model
+            preprocessor = model.data_preprocessor
+            preprocessor.forward = torch.compiler.disable(preprocessor.forward)
 
     _maybe_compile.mended = True
     Runner._maybe_compile = _maybe_compile
