@@ -13,6 +13,9 @@ from rsn_mm.models import MultiStageRSNHead
 from .bfloat16 import to_bfloat16
 from .packed_conv import pack_convs
 
+#: Types of a test-time form, by the name that tools give them.
+DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
+
 
 class OptimizedEstimator(TopdownPoseEstimator):
     """What :func:`optimize` returns: predicts, and does not train."""
@@ -70,7 +73,7 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     if not isinstance(compile, bool | dict):
         raise TypeError(f'optimize: compile={compile!r}, expected True, False or a dict of '
                         'arguments of torch.compile')
-    if dtype not in (torch.float32, torch.bfloat16):
+    if dtype not in DTYPES.values():
         raise TypeError(f'optimize: dtype={dtype}, expected torch.float32 or torch.bfloat16')
     fast = copy.deepcopy(model)
     # The same parts under another `predict`; everything else is the estimator's own.

@@ -10,6 +10,7 @@ import mmpose
 import torch
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
+from rsn_mm.apis.optimization import DTYPES
 from rsn_mm.version import __version__
 
 from .timing import run_race
@@ -17,7 +18,6 @@ from .timing import run_race
 #: Side of the square matrices.
 MATRIX_SIZES = {'cpu': 2048, 'cuda': 8192}
 MATRIX_ROUNDS = 7
-DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
 
 
 def describe(device: torch.device) -> dict[str, object]:

@@ -9,10 +9,9 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
 
 from rsn_mm.apis import optimize
+from rsn_mm.apis.optimization import DTYPES
 from rsn_mm.models.configs import model_config
 from rsn_mm.models.loading import load_strictly
-
-from .machine import DTYPES
 
 QUANTILES = (0.5, 0.9, 0.99, 1.)
 

@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import LogLocator, NullLocator
 from rich.table import Table
 
 from .timing import REFERENCE, Race, Times
@@ -86,8 +88,6 @@ def to_markdown(machine: dict, rates: dict[str, float], races: list[Race]) -> st
 
 def plot(races: list[Race], path: Path) -> None:
     """Ratios of every race, and how time grows, where that was measured."""
-    from matplotlib.figure import Figure
-
     bars = [(f'{race.step}, {race.case}: {name}', ratio) for race in races
             for name, ratio in race.ratios().items()
             if race.step not in ('scaling', 'networks')]
@@ -103,7 +103,7 @@ def plot(races: list[Race], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _plot_ratios(figure, bars: list[tuple[str, Times]]) -> None:
+def _plot_ratios(figure: FigureBase, bars: list[tuple[str, Times]]) -> None:
     axes = figure.subplots()
     labels = [label for label, _ in bars][::-1]
     ratios = [ratio for _, ratio in bars][::-1]
@@ -113,15 +113,17 @@ def _plot_ratios(figure, bars: list[tuple[str, Times]]) -> None:
     axes.barh(labels, medians, xerr=whiskers, color='#4477aa', ecolor='#444444')
     axes.axvline(1, color='black', linewidth=1)
     axes.set_xscale('log')
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter('{x:g}')
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(f'times as fast as {REFERENCE} (median, quartiles)')
     axes.tick_params(axis='y', labelsize=8)
     axes.margins(y=0.01)
-    for label, median in zip(labels, medians):
-        axes.annotate(f' {median:.1f}', (median, label), va='center', fontsize=8)
+    for label, ratio in zip(labels, ratios):
+        axes.annotate(f' {ratio.median:.1f}', (ratio.quartiles[1], label), va='center', fontsize=8)
 
 
-def _plot_growth(figure, races: list[Race]) -> None:
-    base = 'RSN-18 256x192, batch 8'
+def _plot_growth(figure: FigureBase, races: list[Race]) -> None:
     variants = {
         'stages': lambda case: case.endswith('RSN-18 256x192, batch 8'),
         'batch': lambda case: case.startswith('RSN-18 256x192'),
@@ -133,7 +135,6 @@ def _plot_growth(figure, races: list[Race]) -> None:
         'input': lambda case: int(case.split()[1].split('x')[0]),
     }
     names = {'stages': 'stages', 'batch': 'images in a batch', 'input': 'input height, pixels'}
-    assert any(race.case == base for race in races)
     for axes, (variant, belongs) in zip(figure.subplots(1, 3), variants.items()):
         chosen = sorted((race for race in races if belongs(race.case)),
                         key=lambda race: values[variant](race.case))

@@ -12,10 +12,11 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
 from rsn_mm.apis import optimize
+from rsn_mm.apis.optimization import DTYPES
 
 from . import networks
 from .data import BATCH_SIZE, batch_times, evaluation_runners, loaders, one_item_times
-from .machine import DTYPES, count_flops
+from .machine import count_flops
 from .memory import training_memory
 from .networks import Case
 from .precision import QUANTILES, keypoint_shifts

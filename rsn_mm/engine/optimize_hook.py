@@ -1,18 +1,15 @@
 """Testing with the test-time form of a model."""
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from rsn_mm.apis.optimization import optimize
+from rsn_mm.apis.optimization import DTYPES, optimize
 from rsn_mm.models import Ensemble
 from rsn_mm.registry import HOOKS
 
 from .errors import CommandError
-
-DTYPES = dict(fp32=torch.float32, bf16=torch.bfloat16)
 
 
 @HOOKS.register_module()

@@ -13,14 +13,6 @@ from tests.checkpoints import samples
 from tests.tools.tiny_run import ROOT, call, write_run
 
 
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
     """Four drawn people, in COCO's and in MPII's format."""

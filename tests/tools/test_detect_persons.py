@@ -23,11 +23,8 @@ OPTIONS = ('--cfg-options', 'model.backbone.num_blocks=1,1,1,1',
 
 
 @pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def scope_of_mmpose():
     yield
-    torch.set_num_threads(threads)
     init_default_scope('mmpose')
 
 

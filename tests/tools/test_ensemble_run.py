@@ -26,14 +26,6 @@ LARGE_SIZE = ('input_size=(48, 64), heatmap_size=(12, 16)',
               'input_size=(72, 96), heatmap_size=(18, 24)')
 
 
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
     """Networks of two input sizes, trained until they find something, and ensembles of them."""

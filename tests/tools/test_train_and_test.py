@@ -20,14 +20,6 @@ SHORT = ('--no-validate', '--cfg-options', 'train_dataloader.batch_size=1',
          'train_cfg.max_epochs=2')
 
 
-@pytest.fixture(scope='module', autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
     """A folder with a config and, in ``done``, the checkpoint of a finished run."""

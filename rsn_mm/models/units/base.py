@@ -4,6 +4,9 @@ from torch import Tensor, nn
 
 from ..layers import CheckpointedModule, conv_norm
 
+#: From this depth on a ResNet widens its levels by 4 (He et al., CVPR 2016, Table 1).
+BOTTLENECK_DEPTH = 50
+
 
 class ResidualUnit(CheckpointedModule):
     """``ReLU(residual(x) + shortcut(x))``, the shortcut projected where shapes differ.
@@ -39,13 +42,13 @@ class ResidualUnit(CheckpointedModule):
 
     @staticmethod
     def default_expansion(depth: int, variant: str) -> int:
-        """Output channels over base channels, in a network of this depth."""
-        raise NotImplementedError
+        """Output channels over base channels, in a network of this depth; as in ResNets."""
+        return 4 if depth >= BOTTLENECK_DEPTH else 1
 
     @property
     def last_norm(self) -> nn.Module:
-        """The norm that ends the residual branch."""
-        raise NotImplementedError
+        """The norm that ends the residual branch, that of its layer ``fuse``."""
+        return self.fuse.norm
 
     def residual(self, x: Tensor) -> Tensor:
         """The residual branch, without the last ReLU."""

@@ -42,14 +42,6 @@ class DenseUnit(ResidualUnit):
         self.fuse = conv_norm(
             (num_branches + 1) * width, channels, norm_cfg=norm_cfg, relu=False)
 
-    @staticmethod
-    def default_expansion(depth: int, variant: str) -> int:
-        return 4 if depth >= 50 else 1
-
-    @property
-    def last_norm(self) -> nn.Module:
-        return self.fuse.norm
-
     def residual(self, x: Tensor) -> Tensor:
         outputs = [self.entry(x)]
         for layer in self.layers:

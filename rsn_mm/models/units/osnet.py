@@ -65,14 +65,6 @@ class OSNetUnit(ResidualUnit):
         self.gate = AggregationGate(width)
         self.fuse = conv_norm(width, channels, norm_cfg=norm_cfg, relu=False)
 
-    @staticmethod
-    def default_expansion(depth: int, variant: str) -> int:
-        return 4 if depth >= 50 else 1
-
-    @property
-    def last_norm(self) -> nn.Module:
-        return self.fuse.norm
-
     def residual(self, x: Tensor) -> Tensor:
         x = self.entry(x)
         streams = [stream(x) for stream in self.streams]

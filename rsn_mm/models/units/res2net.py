@@ -44,14 +44,6 @@ class Res2NetUnit(ResidualUnit):
         self.fuse = conv_norm(
             num_branches * width, self.out_channels, norm_cfg=norm_cfg, relu=False)
 
-    @staticmethod
-    def default_expansion(depth: int, variant: str) -> int:
-        return 4 if depth >= 50 else 1
-
-    @property
-    def last_norm(self) -> nn.Module:
-        return self.fuse.norm
-
     def residual(self, x: Tensor) -> Tensor:
         *splits, last = self.split(x).chunk(len(self.steps) + 1, dim=1)
         outputs: list[Tensor] = []

@@ -50,10 +50,6 @@ class ResidualStepsBlock(ResidualUnit):
     def default_expansion(depth: int, variant: str) -> int:
         return 4 if variant == 'paper' and depth >= 50 else 1
 
-    @property
-    def last_norm(self) -> nn.Module:
-        return self.fuse.norm
-
     def residual(self, x: Tensor) -> Tensor:
         splits = self.split(x).chunk(len(self.branches), dim=1)
         above: list[Tensor] = []  # outputs of the branch before this one
