@@ -10,13 +10,15 @@ import torch
 
 #: Calls before the clock runs.
 WARM_UP = 2
+#: Seconds that a turn lasts at least: short calls are repeated, as whoever waits for them does.
+MIN_TURN = 0.1
 #: The contestant that ratios are taken to.
 REFERENCE = 'MMPose'
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of every round."""
+    """Seconds of a call, of every round."""
 
     seconds: tuple[float, ...]
 
@@ -62,13 +64,15 @@ class Race:
 
 
 def run_race(contestants: Mapping[str, Callable[[], object]], rounds: int,
-             device: torch.device, warm_up: int = WARM_UP) -> dict[str, Times]:
-    """Call all contestants ``rounds`` times, in turns.
+             device: torch.device, warm_up: int = WARM_UP,
+             min_turn: float = MIN_TURN) -> dict[str, Times]:
+    """Let all contestants have ``rounds`` turns.
 
     Args:
         contestants: Their calls, by name.
         device: That has to finish before a call counts as done.
         warm_up: Calls of each that do not count.
+        min_turn: Seconds in which a contestant is called again.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for call in contestants.values():
@@ -78,11 +82,18 @@ def run_race(contestants: Mapping[str, Callable[[], object]], rounds: int,
     gc.collect()
     for _ in range(rounds):
         for name, call in contestants.items():
-            start = time.perf_counter()
-            call()
-            _wait_for(device)
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(_time_turn(call, device, min_turn))
     return {name: Times(tuple(values)) for name, values in seconds.items()}
+
+
+def _time_turn(call: Callable[[], object], device: torch.device, min_turn: float) -> float:
+    start, calls, elapsed = time.perf_counter(), 0, 0.
+    while calls == 0 or elapsed < min_turn:
+        call()
+        _wait_for(device)
+        calls += 1
+        elapsed = time.perf_counter() - start
+    return elapsed / calls
 
 
 def _wait_for(device: torch.device) -> None:

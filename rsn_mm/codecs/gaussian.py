@@ -1,11 +1,12 @@
-"""Gaussian blurring as matrices: a blur along one axis is a banded matrix.
+"""Gaussian blurring of many maps at once, on any device.
 
-What OpenCV's ``GaussianBlur(map, (k, k), 0)`` does, which the reference uses, is separable: one
-matrix per axis does the same, for many maps at once and on any device, and does not depend on the
-OpenCV version.
+It is what OpenCV's ``GaussianBlur(map, (k, k), 0)`` does, which the reference uses: separable, one
+axis after the other.
 """
 
 import numpy as np
+import torch
+from torch import Tensor
 
 #: OpenCV's fixed tables for small kernels; larger ones follow the sigma rule below.
 SMALL_KERNELS = {
@@ -50,3 +51,19 @@ def blur_matrix(length: int, kernel_size: int, border: int = 0) -> np.ndarray:
     reflected = np.pad(padded, ((radius, radius), (0, 0)), mode='reflect')
     return sum(weight * reflected[i:i + len(padded)]
                for i, weight in enumerate(gaussian_kernel(kernel_size)))
+
+
+def blur(maps: Tensor, kernel_size: int, dim: int) -> Tensor:
+    """Blurred maps without the cells whose neighbours are missing: ``kernel_size - 1`` fewer.
+
+    Cells that are equally far are added before they are weighed: what is symmetric stays so to the
+    last bit, on every device, and cells that ought to be equal are.
+    """
+    radius, kernel = kernel_size // 2, gaussian_kernel(kernel_size).tolist()
+    length = maps.shape[dim] - 2 * radius
+    blurred = maps.narrow(dim, radius, length) * kernel[radius]
+    pair = torch.empty_like(blurred)
+    for i in range(radius):
+        torch.add(maps.narrow(dim, i, length), maps.narrow(dim, 2 * radius - i, length), out=pair)
+        blurred += pair.mul_(kernel[i])
+    return blurred

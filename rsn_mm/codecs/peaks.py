@@ -4,14 +4,16 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
+from torch.nn.functional import embedding, pad
 
-from .gaussian import blur_matrix
+from .gaussian import blur, blur_matrix
 
-#: Blurred rows looked at on either side of the highest: as many as the blur reaches, or this.
-MIN_WINDOW_RADIUS = 2
+#: Blurred cells looked at on either side of the highest: as many as the blur reaches, or this.
+MIN_RADIUS = 2
 #: Rows that share a bound: torch reduces long lines at the speed of memory, short ones slower.
 BAND = 2
+#: Maps that are searched whole at a time.
+PART = 64
 #: What a bound, computed in float32, may be too low by.
 BOUND_MARGIN = 1 + 1e-5
 
@@ -26,7 +28,7 @@ class Peaks(NamedTuple):
 class PeakFinder:
     """Blurs maps with a border of zeros around them, and finds their two highest cells.
 
-    On a processor most maps are settled by a few rows around their highest one; the result is that
+    On a processor most maps are settled by a window around their highest cell; the result is that
     of :meth:`search_all`.
 
     Args:
@@ -39,32 +41,22 @@ class PeakFinder:
 
     def __init__(self, height: int, width: int, kernel_size: int, border: int,
                  device: torch.device) -> None:
-        self.height = height
-        self.border = border
-        self.blur_y, self.blur_x = (
-            torch.as_tensor(blur_matrix(n, kernel_size, border), dtype=torch.float32, device=device)
-            for n in (height, width))
         reach = kernel_size // 2
-        radius = max(reach, MIN_WINDOW_RADIUS)
-        #: Blurred rows of a window, and rows of the map that they are blurred from.
-        self.rows, self.sources = 2 * radius + 1, 2 * (radius + reach) + 1
-        self._has_window = (
-            device.type == 'cpu' and height >= self.sources and height % BAND == 0)
+        radius = max(reach, MIN_RADIUS)
+        if radius > border:
+            raise ValueError(f'kernel size {kernel_size}: expected at most {2 * border + 1} with a '
+                             f'border of {border} cells')
+        self.kernel_size = kernel_size
+        self.border = border
+        self._margin = border + reach
+        self._has_window = device.type == 'cpu' and height % BAND == 0
         if self._has_window:
-            self._tabulate_windows(reach)
-
-    def _tabulate_windows(self, reach: int) -> None:
-        # For every window of blurred rows, by its first row: what of the map it needs.
-        windows = self.blur_y.unfold(0, self.rows, 1)  # (windows, H, rows)
-        first_source = (windows.sum(-1) > 0).int().argmax(-1).clamp(0, self.height - self.sources)
-        self._source_rows = first_source[:, None] + torch.arange(self.sources)
-        self._weights = windows.gather(
-            1, self._source_rows[..., None].expand(-1, -1, self.rows)).mT.flatten(1)
-        self._blur_bands = self.blur_y.unflatten(1, (-1, BAND)).sum(-1).mT
-        # Columns that no cell of the map is blurred into have no highest cell.
-        self._margin = max(self.border - reach, 0)
-        self._blur_x_inner = self.blur_x[self._margin:len(self.blur_x) - self._margin].mT
-        self._row_offsets = torch.arange(self.rows)
+            self._rows = _Windows(height, BAND, radius, reach, border)
+            self._columns = _Windows(width, 1, radius, reach, border)
+            blur_y, self._blur_columns = (
+                torch.as_tensor(blur_matrix(n, kernel_size, border).T, dtype=torch.float32)
+                for n in (height, width))
+            self._blur_bands = blur_y.unflatten(0, (-1, BAND)).sum(1)
 
     @torch.no_grad()
     def __call__(self, maps: Tensor) -> Peaks:
@@ -81,45 +73,67 @@ class PeakFinder:
     @torch.no_grad()
     def search_all(self, maps: Tensor) -> Peaks:
         """As a call, from all cells."""
-        first, second, _ = _two_highest(self.blur_y @ maps @ self.blur_x.mT)
+        # On a processor as many at a time as its cache holds.
+        parts = maps.split(PART if maps.device.type == 'cpu' else max(len(maps), 1))
+        peaks = [self._blurred_peaks(pad(part, [self._margin] * 4)) for part in parts]
+        first, second, _ = map(torch.cat, zip(*peaks))
         return Peaks(first - self.border, second - self.border)
 
     def _search_window(self, maps: Tensor) -> tuple[Peaks, Tensor]:
-        """Peaks in the rows around the highest, and (N,) whether no other row has a higher cell."""
-        # Blurring along x cannot raise a maximum: bounds of the blurred rows, from those of bands.
-        bands = maps.view(len(maps), -1, BAND * maps.shape[-1])
-        highest = bands.amax(-1)
-        bounds = highest.clamp_min(0) @ self._blur_bands
-        top = self._highest_row(bands, highest.argmax(-1)) + self.border - self.rows // 2
-        top.clamp_(0, len(self.blur_y) - self.rows)
+        """Peaks around the highest cell, and (N,) whether every cell elsewhere is lower.
 
-        starts = torch.arange(0, len(maps) * self.height, self.height)
-        near = embedding(embedding(top, self._source_rows) + starts[:, None], maps.flatten(0, 1))
-        weights = embedding(top, self._weights).view(-1, self.rows, self.sources)
-        first, second, value = _two_highest(weights @ near @ self._blur_x_inner)
+        Blurring along x cannot raise the maxima of rows, nor along y those of columns: these
+        maxima, blurred along the other axis, are bounds of what the window leaves out.
+        """
+        count, height, width = maps.shape
+        maxima = maps.view(count, -1, BAND * width).amax(-1)
+        band = maxima.argmax(-1)
+        row_bounds = maxima.clamp_min_(0) @ self._blur_bands
 
-        corner = torch.stack((torch.full_like(top, self._margin), top), -1) - self.border
-        elsewhere = bounds.scatter_(-1, top[:, None] + self._row_offsets, 0).amax(-1)
+        starts = torch.arange(0, count * height, height)[:, None]
+        near = embedding(self._rows.sources[band] + starts, maps.view(-1, width))
+        maxima = near.amax(1)
+        column = maxima.argmax(-1)
+        column_bounds = maxima.clamp_min_(0) @ self._blur_columns
+
+        patch = near.gather(2, self._columns.sources[column][:, None].expand(-1, near.shape[1], -1))
+        patch *= self._rows.inside[band][:, :, None]
+        patch *= self._columns.inside[column][:, None]
+        first, second, value = self._blurred_peaks(patch)
+
+        rows, columns = self._rows.cells[band], self._columns.cells[column]
+        corner = torch.stack((columns[:, 0], rows[:, 0]), -1) - self.border
+        elsewhere = torch.maximum(row_bounds.scatter_(-1, rows, 0).amax(-1),
+                                  column_bounds.scatter_(-1, columns, 0).amax(-1))
         return Peaks(first + corner, second + corner), value > elsewhere * BOUND_MARGIN
 
-    def _highest_row(self, bands: Tensor, band: Tensor) -> Tensor:
-        """Of the rows of one band of every map, the one with the highest cell, (N,)."""
-        starts = torch.arange(0, bands.shape[0] * bands.shape[1], bands.shape[1])
-        rows = embedding(band + starts, bands.flatten(0, 1)).unflatten(-1, (BAND, -1))
-        return band * BAND + rows.amax(-1).argmax(-1)
+    def _blurred_peaks(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of what a blur leaves of maps: x, y of the two highest cells, the value of the second."""
+        blurred = blur(blur(maps, self.kernel_size, 1), self.kernel_size, 2)
+        cells, width = blurred.flatten(1), blurred.shape[-1]
+        first = cells.argmax(-1, keepdim=True)
+        value, second = cells.scatter_(-1, first, 0).max(-1, keepdim=True)
+        first, second = (
+            torch.cat((index % width, index // width), -1) for index in (first, second))
+        return first, second, value.squeeze(-1)
 
 
-def _two_highest(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """x, y of the highest and of the second highest cell, and the latter's value (N,).
+class _Windows:
+    """Windows along one axis, one for every ``step`` cells of a map, in their middle.
 
     Args:
-        maps: (N, H, W), changed.
+        length: Cells of the map along the axis.
+        step: Cells between a window and the next.
+        radius: Blurred cells on either side of the middle ones.
+        reach: Of the blur, in cells.
+        border: As of :class:`PeakFinder`.
     """
-    cells, width = maps.flatten(-2), maps.shape[-1]
-    first = cells.argmax(-1, keepdim=True)
-    value, second = cells.scatter_(-1, first, 0).max(-1, keepdim=True)
 
-    def to_xy(index: Tensor) -> Tensor:
-        return torch.cat((index % width, index // width), -1)
-
-    return to_xy(first), to_xy(second), value.squeeze(-1)
+    def __init__(self, length: int, step: int, radius: int, reach: int, border: int) -> None:
+        middles = torch.arange(0, length, step)[:, None]
+        #: Blurred cells of every window, counted from the border on.
+        self.cells = middles + torch.arange(border - radius, border + radius + step)
+        cells = middles + torch.arange(-radius - reach, radius + reach + step)
+        #: Cells of the map that they are blurred from, and 0 for those outside it, which are zeros.
+        self.sources = cells.clamp(0, length - 1)
+        self.inside = (cells == self.sources).float()

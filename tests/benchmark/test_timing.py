@@ -10,10 +10,17 @@ CPU = torch.device('cpu')
 def test_contestants_take_turns():
     calls = []
     times = run_race({'a': lambda: calls.append('a'), 'b': lambda: calls.append('b')}, 3, CPU,
-                     warm_up=2)
+                     warm_up=2, min_turn=0)
     assert calls == ['a'] * 2 + ['b'] * 2 + ['a', 'b'] * 3
     assert [len(t.seconds) for t in times.values()] == [3, 3]
     assert min(times['a'].seconds) > 0
+
+
+def test_short_calls_are_repeated():
+    calls = []
+    times = run_race({'a': lambda: calls.append('a')}, 1, CPU, warm_up=0, min_turn=0.01)
+    assert len(calls) > 10
+    assert 0.01 <= times['a'].median * len(calls) < 1
 
 
 def test_ratios_are_taken_round_by_round():

@@ -71,11 +71,32 @@ def test_only_maps_that_the_window_leaves_open_are_searched(monkeypatch, kernel_
     assert searched == [3]
 
 
-def test_maps_lower_than_the_window(monkeypatch):
+@pytest.mark.parametrize('height, is_searched', [(6, False), (7, True)])
+def test_low_maps(monkeypatch, height, is_searched):
+    """Rows are taken in pairs; windows may be higher than the map."""
     searched = count_searched(monkeypatch)
-    maps = MAPS['joints'][:, :7].contiguous()
-    finder(5, height=7)(maps)
-    assert searched == [len(maps)]
+    maps = joint_maps(16, 0)[:, :height].contiguous()
+    find = finder(5, height)
+    peaks = find(maps)
+    assert (searched == [len(maps)]) == is_searched
+    torch.testing.assert_close(peaks, find.search_all(maps), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('kernel_size', [5, 9])
+def test_of_equal_cells_the_first_in_reading_order(kernel_size):
+    """Around a cell whose map is symmetric, its four neighbours are equal."""
+    maps = torch.zeros(2, HEIGHT, WIDTH)
+    bump = torch.tensor([0.1, 0.7, 1.1, 0.7, 0.1])
+    maps[:, 10:15, 8:13] = bump[:, None] * bump
+    first, second = finder(kernel_size)(maps)
+    assert first.tolist() == [[10, 12]] * 2
+    assert second.tolist() == [[10, 11]] * 2
+    assert finder(kernel_size).search_all(maps).second.tolist() == second.tolist()
+
+
+def test_a_blur_that_reaches_over_the_border_is_refused():
+    with pytest.raises(ValueError, match='kernel size 23: expected at most 21'):
+        finder(23)
 
 
 def test_the_maps_are_left_as_they_were():

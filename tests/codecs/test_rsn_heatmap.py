@@ -164,6 +164,15 @@ def test_decode_equals_the_slow_reference(input_size, blur_kernel_size):
     np.testing.assert_allclose(scores[0], expected[1], atol=1e-5)
 
 
+def test_decode_of_targets_equals_the_slow_reference():
+    """Their neighbours are equal, so that the order decides in which direction a joint moves."""
+    codec = RSNHeatmap(**COCO)
+    xy = np.random.default_rng(0).uniform(0, 1, (100, 2)) * codec.input_size
+    heatmaps = codec.render(xy[None], np.full((1, 100), 2))[0, -1]
+    keypoints, _ = codec.decode(heatmaps)
+    np.testing.assert_allclose(keypoints[0], slow_decode(codec, heatmaps)[0], atol=1e-3)
+
+
 def test_a_batch_decodes_as_its_samples_do():
     codec = RSNHeatmap(**COCO)
     heatmaps = torch.rand(3, 17, 64, 48, generator=torch.Generator().manual_seed(0)) * 255
