@@ -83,6 +83,8 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     parts = [fast.backbone, *([fast.neck] if fast.with_neck else []), fast.head]
     for part in parts:
         fuse_conv_bn(part)
+    if compile is False:
+        pack_convs(fast)
     fast.input_dtype = dtype
     if dtype == torch.bfloat16:
         fast.input_dtype = to_bfloat16(fast, parts)
@@ -94,6 +96,4 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
         # Frozen: the weights are constants of the program, in the layout that the compiler likes.
         arguments = dict(options=dict(freezing=True)) if compile is True else compile
         fast.heatmaps = torch.compile(torch.no_grad()(fast.heatmaps), **arguments)
-    else:
-        pack_convs(fast)
     return fast

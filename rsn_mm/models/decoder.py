@@ -7,9 +7,9 @@ import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, relu
+from torch.nn.functional import interpolate
 
-from .layers import CheckpointedModule, conv_norm
+from .layers import CheckpointedModule, SummedConv, conv_norm
 
 
 def resize(x: Tensor, size_hw: Sequence[int]) -> Tensor:
@@ -46,16 +46,14 @@ class DecoderUnit(CheckpointedModule):
     def __init__(self, in_channels: int, unit_channels: int, *, coarsest: bool, norm_cfg: dict,
                  with_cp: bool) -> None:
         super().__init__(with_cp)
-        self.lateral = conv_norm(in_channels, unit_channels, norm_cfg=norm_cfg, relu=False)
+        self.lateral = conv_norm(
+            in_channels, unit_channels, norm_cfg=norm_cfg, module=SummedConv)
         self.up = None if coarsest else conv_norm(
             unit_channels, unit_channels, norm_cfg=norm_cfg, relu=False, module=ResizedConv)
 
     def compute(self, x: Tensor, coarser: Tensor | None) -> Tensor:
-        out = self.lateral(x)
-        if self.up is not None:
-            # Into the memory of the lateral norm's output, which no backward needs.
-            out.add_(self.up(coarser, x.shape[-2:]))
-        return relu(out, inplace=True)
+        up = None if self.up is None else self.up(coarser, x.shape[-2:])
+        return self.lateral(x, up, is_free=True)
 
 
 class Bridge(BaseModule):

@@ -39,6 +39,28 @@ def conv_norm(in_channels: int, out_channels: int, kernel_size: int = 1, *, norm
         groups=groups, norm_cfg=norm_cfg, act_cfg=dict(type='ReLU') if relu else None)
 
 
+def add(x: Tensor, addend: Tensor) -> Tensor:
+    """Their sum, in the memory of ``x`` unless their types differ.
+
+    Where ``x`` comes from a norm, no backward needs it: that of the norm needs its input.
+    """
+    return x.add_(addend) if x.dtype == addend.dtype else x + addend
+
+
+class SummedConv(ConvModule):
+    """A convolution and a norm, added to another feature, then ReLU: what joins two paths.
+
+    Shapes: x and, of the output's shape, what is added to it, or ``None``. ``is_free`` tells that
+    nobody else has the latter: where nothing is trained, its memory may be taken for the output.
+    """
+
+    def forward(self, x: Tensor, addend: Tensor | None, is_free: bool = False) -> Tensor:
+        x = self.conv(x)
+        if self.with_norm:
+            x = self.norm(x)
+        return self.activate(x if addend is None else add(x, addend))
+
+
 def norm_layers(module: nn.Module) -> list[nn.Module]:
     """All batch norms (plain and synchronised) inside ``module``."""
     return [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]

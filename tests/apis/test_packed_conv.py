@@ -11,6 +11,7 @@ from torch.nn.functional import relu
 
 from rsn_mm.apis import packed_conv
 from rsn_mm.apis.packed_conv import PackedConv, pack_convs
+from rsn_mm.models.units import UNITS
 
 ON_CPU = pytest.mark.skipif(packed_conv._OPS is None, reason='this torch is built without oneDNN')
 
@@ -30,6 +31,7 @@ def counted(monkeypatch) -> list:
     class Ops:
         _reorder_convolution_weight = staticmethod(lambda *args: (
             packings.append(1), torch.ops.mkldnn._reorder_convolution_weight(*args))[1])
+        _convolution_pointwise_ = torch.ops.mkldnn._convolution_pointwise_
         _convolution_pointwise = torch.ops.mkldnn._convolution_pointwise
         _is_mkldnn_bf16_supported = torch.ops.mkldnn._is_mkldnn_bf16_supported
 
@@ -50,6 +52,45 @@ def test_equals_the_plain_convolution(options, with_relu, memory_format):
         x = image(seed=seed).to(memory_format=memory_format)
         expected = relu(plain(x)) if with_relu else plain(x)
         torch.testing.assert_close(packed(x), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize('addend_dtype', [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize('is_free', [False, True])
+@pytest.mark.parametrize('with_relu', [False, True])
+@pytest.mark.parametrize('memory_format', [torch.channels_last, torch.contiguous_format])
+def test_sum_and_relu_equal_plain_ones(dtype, addend_dtype, is_free, with_relu, memory_format):
+    plain, x = conv(), image(dtype=dtype)
+    addend = image(channels=10, dtype=addend_dtype, seed=1).to(memory_format=memory_format)
+    expected = plain(x.float()) + addend
+    expected = relu(expected) if with_relu else expected
+    before = addend.clone()
+    packed = PackedConv(copy.deepcopy(plain).to(dtype), relu=with_relu)
+    found = packed(x, addend, is_free=is_free)
+    assert found.dtype == torch.promote_types(dtype, addend_dtype)
+    tolerance = 1e-5 if dtype == addend_dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(found.float(), expected, atol=tolerance, rtol=tolerance)
+    assert is_free or torch.equal(addend, before)
+
+
+@ON_CPU
+def test_memory_that_is_free_is_taken():
+    packed = PackedConv(conv(), relu=True)
+    addend = image(channels=10, seed=1).to(memory_format=torch.channels_last)
+    assert packed(image(), addend, is_free=True).data_ptr() == addend.data_ptr()
+    assert packed(image(), addend).data_ptr() != addend.data_ptr()
+
+
+@ON_CPU
+@pytest.mark.skipif(packed_conv._OPS is not None
+                    and not packed_conv._OPS._is_mkldnn_bf16_supported(),
+                    reason='this processor has no bfloat16')
+def test_the_bias_is_added_before_rounding():
+    plain, x = conv().to(torch.bfloat16), image(dtype=torch.bfloat16)
+    bias = torch.linspace(100, 200, 10) + 0.3
+    plain.bias.data = bias
+    exact = nn.functional.conv2d(x.double(), plain.weight.double(), bias.double(), padding=1)
+    assert torch.equal(PackedConv(plain)(x), exact.bfloat16())
 
 
 @ON_CPU
@@ -125,3 +166,12 @@ def test_what_is_replaced():
     assert [isinstance(net[i].conv, PackedConv) for i in (1, 2)] == [True, True]
     assert net[0].relu and not net[3].relu
     torch.testing.assert_close(net(image()), expected)
+
+
+def test_sums_are_replaced():
+    torch.manual_seed(0)
+    unit = UNITS['basic'](6, 6, expansion=1, norm_cfg=None).requires_grad_(False).eval()
+    expected = unit(image())
+    pack_convs(unit)
+    assert isinstance(unit.fuse, PackedConv) and unit.fuse.relu
+    torch.testing.assert_close(unit(image()), expected)

@@ -2,7 +2,6 @@ import copy
 
 import pytest
 import torch
-from torch.nn.functional import relu
 
 from rsn_mm.models.decoder import DecoderUnit, resize
 from rsn_mm.models.layers import BN
@@ -16,7 +15,7 @@ def plain(unit, x, coarser):
     up = resize(coarser, SIZE_HW)
     for layer in (unit.up.conv, *([unit.up.norm] if unit.up.with_norm else [])):
         up = layer(up)
-    return relu(unit.lateral(x) + up)
+    return unit.lateral(x, up)
 
 
 @pytest.mark.parametrize('norm_cfg', [BN, dict(type='GN', num_groups=4), None])

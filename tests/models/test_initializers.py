@@ -86,7 +86,7 @@ def test_zero_init_leaves_loaded_units_alone(checkpoint):
     state = torch.load(checkpoint)
     model = tiny(checkpoint, zero_init_residual=True)
     model.init_weights()
-    first, second = (stage.encoder.levels[2][0].last_norm.weight for stage in model.stages)
+    first, second = (stage.encoder.levels[2][0].fuse.norm.weight for stage in model.stages)
     assert first.equal(state['layer3.0.bn2.weight']) and (second == 0).all()
 
 

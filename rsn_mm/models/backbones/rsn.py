@@ -181,7 +181,7 @@ class RSN(BaseModule):
         if self.zero_init_residual and not pretrained:
             for module in self.modules():
                 if isinstance(module, ResidualUnit) and not module.loaded:
-                    nn.init.zeros_(module.last_norm.weight)
+                    nn.init.zeros_(module.fuse.norm.weight)
 
     def train(self, mode: bool = True) -> 'RSN':
         super().train(mode)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ..layers import CheckpointedModule, conv_norm
+from ..layers import CheckpointedModule, SummedConv, conv_norm
 
 #: From this depth on a ResNet widens its levels by 4 (He et al., CVPR 2016, Table 1).
 BOTTLENECK_DEPTH = 50
@@ -11,7 +11,8 @@ BOTTLENECK_DEPTH = 50
 class ResidualUnit(CheckpointedModule):
     """``ReLU(residual(x) + shortcut(x))``, the shortcut projected where shapes differ.
 
-    Subclasses build their layers and define :meth:`residual`. The class attributes say which of the
+    Subclasses build their layers, among them ``fuse``, the residual branch's last one, and define
+    :meth:`features`, what comes before it. The class attributes say which of the
     backbone's options mean something to the unit; an option that means nothing is refused there.
 
     Args:
@@ -27,6 +28,7 @@ class ResidualUnit(CheckpointedModule):
 
     #: Options of the backbone, besides the ones above, that the unit takes.
     options: frozenset[str] = frozenset()
+    fuse: SummedConv
 
     def __init__(self, in_channels: int, planes: int, *, expansion: int, stride: int = 1,
                  norm_cfg: dict, with_cp: bool = False) -> None:
@@ -38,22 +40,16 @@ class ResidualUnit(CheckpointedModule):
         if stride != 1 or in_channels != self.out_channels:
             self.shortcut = conv_norm(
                 in_channels, self.out_channels, stride=stride, norm_cfg=norm_cfg, relu=False)
-        self.relu = nn.ReLU(inplace=True)
 
     @staticmethod
     def default_expansion(depth: int, variant: str) -> int:
         """Output channels over base channels, in a network of this depth; as in ResNets."""
         return 4 if depth >= BOTTLENECK_DEPTH else 1
 
-    @property
-    def last_norm(self) -> nn.Module:
-        """The norm that ends the residual branch, that of its layer ``fuse``."""
-        return self.fuse.norm
-
-    def residual(self, x: Tensor) -> Tensor:
-        """The residual branch, without the last ReLU."""
+    def features(self, x: Tensor) -> Tensor:
+        """The residual branch up to its last layer."""
         raise NotImplementedError
 
     def compute(self, x: Tensor) -> Tensor:
-        # The residual ends with a norm, whose backward needs its input: the sum takes its memory.
-        return self.relu(self.residual(x).add_(self.shortcut(x)))
+        is_identity = isinstance(self.shortcut, nn.Identity)
+        return self.fuse(self.features(x), self.shortcut(x), is_free=not is_identity)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ..layers import conv_norm
+from ..layers import SummedConv, conv_norm
 from .base import ResidualUnit
 
 
@@ -15,15 +15,15 @@ class BasicUnit(ResidualUnit):
                          norm_cfg=norm_cfg, with_cp=with_cp)
         self.convs = nn.Sequential(
             conv_norm(in_channels, planes, 3, stride=stride, norm_cfg=norm_cfg),
-            conv_norm(planes, self.out_channels, 3, norm_cfg=norm_cfg, relu=False))
+            conv_norm(planes, self.out_channels, 3, norm_cfg=norm_cfg, module=SummedConv))
 
     @staticmethod
     def default_expansion(depth: int, variant: str) -> int:
         return 1
 
     @property
-    def last_norm(self) -> nn.Module:
-        return self.convs[-1].norm
+    def fuse(self) -> SummedConv:
+        return self.convs[-1]
 
-    def residual(self, x: Tensor) -> Tensor:
-        return self.convs(x)
+    def features(self, x: Tensor) -> Tensor:
+        return self.convs[0](x)

@@ -8,7 +8,7 @@ concatenates.
 import torch
 from torch import Tensor, nn
 
-from ..layers import conv_norm
+from ..layers import SummedConv, conv_norm
 from .base import ResidualUnit
 from .width import BRANCHES, equal_cost_width, scaled_width
 
@@ -40,10 +40,10 @@ class DenseUnit(ResidualUnit):
         self.layers = nn.ModuleList(
             conv_norm((i + 1) * width, width, 3, norm_cfg=norm_cfg) for i in range(num_branches))
         self.fuse = conv_norm(
-            (num_branches + 1) * width, channels, norm_cfg=norm_cfg, relu=False)
+            (num_branches + 1) * width, channels, norm_cfg=norm_cfg, module=SummedConv)
 
-    def residual(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
         outputs = [self.entry(x)]
         for layer in self.layers:
             outputs.append(layer(torch.cat(outputs, dim=1)))
-        return self.fuse(torch.cat(outputs, dim=1))
+        return torch.cat(outputs, dim=1)

@@ -6,7 +6,7 @@ does, and strided where the RSB is, in the first convolution.
 
 from torch import Tensor, nn
 
-from ..layers import conv_norm
+from ..layers import SummedConv, conv_norm
 from .base import ResidualUnit
 from .width import BRANCHES, equal_cost_width, scaled_width
 
@@ -63,9 +63,9 @@ class OSNetUnit(ResidualUnit):
             nn.Sequential(*(LiteConv(width, norm_cfg) for _ in range(i + 1)))
             for i in range(num_branches))
         self.gate = AggregationGate(width)
-        self.fuse = conv_norm(width, channels, norm_cfg=norm_cfg, relu=False)
+        self.fuse = conv_norm(width, channels, norm_cfg=norm_cfg, module=SummedConv)
 
-    def residual(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
         x = self.entry(x)
         streams = [stream(x) for stream in self.streams]
-        return self.fuse(sum(self.gate(y) * y for y in streams))
+        return sum(self.gate(y) * y for y in streams)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..layers import conv_norm
+from ..layers import SummedConv, conv_norm
 from .base import ResidualUnit
 from .width import BRANCH_WIDTH, BRANCHES, scaled_width
 
@@ -42,11 +42,11 @@ class Res2NetUnit(ResidualUnit):
         self.steps = nn.ModuleList(
             conv_norm(width, width, 3, norm_cfg=norm_cfg) for _ in range(num_branches - 1))
         self.fuse = conv_norm(
-            num_branches * width, self.out_channels, norm_cfg=norm_cfg, relu=False)
+            num_branches * width, self.out_channels, norm_cfg=norm_cfg, module=SummedConv)
 
-    def residual(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
         *splits, last = self.split(x).chunk(len(self.steps) + 1, dim=1)
         outputs: list[Tensor] = []
         for split, step in zip(splits, self.steps):
             outputs.append(step(split + outputs[-1] if outputs else split))
-        return self.fuse(torch.cat([*outputs, last], dim=1))
+        return torch.cat([*outputs, last], dim=1)

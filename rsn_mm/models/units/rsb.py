@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..layers import conv_norm
+from ..layers import SummedConv, conv_norm
 from .base import ResidualUnit
 from .width import BRANCH_WIDTH, BRANCHES, equal_cost_width, rsb_cost, scaled_width
 
@@ -44,13 +44,13 @@ class ResidualStepsBlock(ResidualUnit):
             nn.ModuleList(conv_norm(width, width, 3, norm_cfg=norm_cfg) for _ in range(i + 1))
             for i in range(num_branches))
         self.fuse = conv_norm(
-            num_branches * width, self.out_channels, norm_cfg=norm_cfg, relu=False)
+            num_branches * width, self.out_channels, norm_cfg=norm_cfg, module=SummedConv)
 
     @staticmethod
     def default_expansion(depth: int, variant: str) -> int:
         return 4 if variant == 'paper' and depth >= 50 else 1
 
-    def residual(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
         splits = self.split(x).chunk(len(self.branches), dim=1)
         above: list[Tensor] = []  # outputs of the branch before this one
         last = []
@@ -61,4 +61,4 @@ class ResidualStepsBlock(ResidualUnit):
                 outputs.append(y)
             above = outputs
             last.append(y)
-        return self.fuse(torch.cat(last, dim=1))
+        return torch.cat(last, dim=1)
