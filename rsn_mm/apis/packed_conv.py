@@ -9,10 +9,9 @@ from torch.nn.functional import relu
 from rsn_mm.models.layers import SummedConv, add
 
 #: What torch's compiler makes of a convolution on a processor, where this torch is built with it.
-_OPS = torch.ops.mkldnn if (
-    torch.backends.mkldnn.is_available()
-    and hasattr(torch.ops.mkldnn, '_convolution_pointwise')
-    and hasattr(torch.ops.mkldnn, '_reorder_convolution_weight')) else None
+_NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolution_weight')
+_OPS = torch.ops.mkldnn if torch.backends.mkldnn.is_available() and all(
+    hasattr(torch.ops.mkldnn, name) for name in _NAMES) else None
 
 
 class PackedConv(nn.Module):

@@ -39,6 +39,18 @@ def conv_norm(in_channels: int, out_channels: int, kernel_size: int = 1, *, norm
         groups=groups, norm_cfg=norm_cfg, act_cfg=dict(type='ReLU') if relu else None)
 
 
+def split_channels(x: Tensor, parts: int) -> tuple[Tensor, ...]:
+    """Parts of (B, C, H, W), C / parts channels each.
+
+    Those of 16-bit features are copies on a processor, where torch adds up strided ones cell by
+    cell.
+    """
+    splits = x.chunk(parts, dim=1)
+    if x.device.type == 'cpu' and x.itemsize == 2:
+        return tuple(split.clone() for split in splits)
+    return splits
+
+
 def add(x: Tensor, addend: Tensor) -> Tensor:
     """Their sum, in the memory of ``x`` unless their types differ.
 

@@ -46,6 +46,8 @@ TABLE_1 = {
 class FieldSet:
     """Receptive fields in place of a feature: a sum joins two sets, a 3x3 convolution adds 2."""
 
+    device = torch.device('meta')
+
     def __init__(self, fields):
         self.fields = frozenset(fields)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rsn_mm.apis import optimize
 from rsn_mm.models import RSN
-from rsn_mm.models.layers import BN
+from rsn_mm.models.layers import BN, split_channels
 from rsn_mm.models.units import UNITS, ResidualUnit
 from rsn_mm.models.units.width import equal_cost_width, rsb_cost
 from tests import golden
@@ -95,6 +95,20 @@ def test_osnet_equals_its_formula(stride):
     expected = (layer(state, 'fuse', total, relu=False) + shortcut).clamp(min=0)
     with torch.no_grad():
         torch.testing.assert_close(unit(x), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize('memory_format', [torch.channels_last, torch.contiguous_format])
+def test_splits_are_the_channels_in_order(dtype, memory_format):
+    x = torch.arange(96, dtype=dtype).view(2, 12, 2, 2).to(memory_format=memory_format)
+    x.requires_grad_()
+    splits = split_channels(x, 3)
+    for i, split in enumerate(splits):
+        assert torch.equal(split, x[:, 4 * i:4 * i + 4])
+        assert dtype == torch.float32 or split.is_contiguous(memory_format=memory_format)
+    (splits[1] * splits[2]).sum().backward()
+    expected = torch.cat((0 * x[:, :4], x[:, 8:], x[:, 4:8]), 1)
+    assert torch.equal(x.grad, expected)
 
 
 # ----------------------------------------------------------------------- receptive fields, Table 2

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..layers import SummedConv, conv_norm
+from ..layers import SummedConv, conv_norm, split_channels
 from .base import ResidualUnit
 from .width import BRANCH_WIDTH, BRANCHES, scaled_width
 
@@ -45,7 +45,7 @@ class Res2NetUnit(ResidualUnit):
             num_branches * width, self.out_channels, norm_cfg=norm_cfg, module=SummedConv)
 
     def features(self, x: Tensor) -> Tensor:
-        *splits, last = self.split(x).chunk(len(self.steps) + 1, dim=1)
+        *splits, last = split_channels(self.split(x), len(self.steps) + 1)
         outputs: list[Tensor] = []
         for split, step in zip(splits, self.steps):
             outputs.append(step(split + outputs[-1] if outputs else split))

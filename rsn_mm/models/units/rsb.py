@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..layers import SummedConv, conv_norm
+from ..layers import SummedConv, conv_norm, split_channels
 from .base import ResidualUnit
 from .width import BRANCH_WIDTH, BRANCHES, equal_cost_width, rsb_cost, scaled_width
 
@@ -51,7 +51,7 @@ class ResidualStepsBlock(ResidualUnit):
         return 4 if variant == 'paper' and depth >= 50 else 1
 
     def features(self, x: Tensor) -> Tensor:
-        splits = self.split(x).chunk(len(self.branches), dim=1)
+        splits = split_channels(self.split(x), len(self.branches))
         above: list[Tensor] = []  # outputs of the branch before this one
         last = []
         for split, branch in zip(splits, self.branches):
