@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from matplotlib.figure import Figure, FigureBase
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from rich.table import Table
 
 from .timing import REFERENCE, Race, Times
@@ -142,6 +142,7 @@ def _plot_growth(figure: FigureBase, races: list[Race]) -> None:
             axes.plot([values[variant](race.case) for race in chosen],
                       [race.times[name].median * MS / race.items for race in chosen],
                       marker='o', label=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel(names[variant])
         axes.set_ylabel('ms an image')
         axes.set_ylim(bottom=0)

@@ -232,10 +232,15 @@ class RSNHeatmap(BaseKeypointCodec):
 
     def _constant(self, key: Hashable, make: Callable[[], Any]) -> Any:
         if key not in self._constants:
-            # They outlive an inference mode that they are first needed in.
-            with torch.inference_mode(False):
-                self._constants[key] = make()
+            self._constants[key] = _make_constant(make)
         return self._constants[key]
+
+
+@torch.compiler.disable
+def _make_constant(make: Callable[[], Any]) -> Any:
+    """It outlives the compiled graph or the inference mode that it is first needed in."""
+    with torch.inference_mode(False):
+        return make()
 
 
 def _check_size(name: str, size_wh: object) -> None:
