@@ -58,8 +58,12 @@ def count_flops(call: Callable[[], object]) -> float:
                   out_shape=None, **__) -> int:
         return conv_flop_count(x_shape, w_shape, out_shape, transposed=False)
 
-    packed = getattr(torch.ops.mkldnn, '_convolution_pointwise', None)
-    mapping = {} if packed is None else {packed: pointwise}
+    def added(addend_shape, *shapes, **options) -> int:
+        return pointwise(*shapes, **options)
+
+    packed = {'_convolution_pointwise': pointwise, '_convolution_pointwise_': added}
+    mapping = {getattr(torch.ops.mkldnn, name): count for name, count in packed.items()
+               if hasattr(torch.ops.mkldnn, name)}
     with FlopCounterMode(display=False, custom_mapping=mapping) as counter:
         call()
     return float(counter.get_total_flops())
