@@ -1,5 +1,4 @@
-"""Convolutions as a processor runs them fastest: weights in its layout, sum and ReLU in one pass.
-"""
+"""Convolutions as a processor runs them fastest: packed weights, sum and ReLU in one pass."""
 
 import torch
 from mmcv.cnn import ConvModule
@@ -8,8 +7,8 @@ from torch.nn.functional import relu
 
 from rsn_mm.models.layers import SummedConv, add
 
-#: What torch's compiler makes of a convolution on a processor, where this torch is built with it.
 _NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolution_weight')
+#: What torch's compiler makes of a convolution on a processor, where this torch is built with it.
 _OPS = torch.ops.mkldnn if torch.backends.mkldnn.is_available() and all(
     hasattr(torch.ops.mkldnn, name) for name in _NAMES) else None
 

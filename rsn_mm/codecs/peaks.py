@@ -34,8 +34,9 @@ class PeakFinder:
     Args:
         height: Cells of a map.
         width: Likewise.
-        kernel_size: Odd Gaussian kernel.
-        border: Zero cells added on every side before the blur; cells there count from -1 down.
+        kernel_size: Odd Gaussian kernel that reaches no further than the border.
+        border: Zero cells added on every side before the blur, at least :data:`MIN_RADIUS`; cells
+            there count from -1 down.
         device: Where the maps are.
     """
 
@@ -43,9 +44,6 @@ class PeakFinder:
                  device: torch.device) -> None:
         reach = kernel_size // 2
         radius = max(reach, MIN_RADIUS)
-        if radius > border:
-            raise ValueError(f'kernel size {kernel_size}: expected at most {2 * border + 1} with a '
-                             f'border of {border} cells')
         self.kernel_size = kernel_size
         self.border = border
         self._margin = border + reach

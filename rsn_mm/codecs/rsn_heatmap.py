@@ -20,6 +20,7 @@ HEATMAP_SCALE = 255.0
 SCORE_OFFSET = 0.5
 #: Zero cells around a map while the reference looks for its maxima.
 DECODE_BORDER = 10
+MAX_BLUR_KERNEL = 2 * DECODE_BORDER + 1
 #: The keypoint lies this far from the highest towards the second highest cell, in cells.
 PEAK_SHIFT = 0.25
 
@@ -42,7 +43,8 @@ class RSNHeatmap(BaseKeypointCodec):
         input_size: (W, H) of the network's input in pixels.
         heatmap_size: (W, H) of the heatmaps in cells; by default a quarter of the input.
         kernel_sizes: Odd Gaussian kernels of the levels, coarse to fine.
-        blur_kernel_size: Odd kernel that smooths a map before decoding: 5 for COCO, 9 for MPII.
+        blur_kernel_size: Odd kernel, at most 21, that smooths a map before decoding: 5 for COCO, 9
+            for MPII.
         targets: What :meth:`encode` produces. ``'joints'``: positions and flags, the head draws the
             heatmaps on its device. For MMPose's heads: ``'heatmap'``, the finest level alone, or
             ``'heatmaps'``, all levels.
@@ -67,6 +69,10 @@ class RSNHeatmap(BaseKeypointCodec):
         for size in (*kernel_sizes, blur_kernel_size):
             if not isinstance(size, int) or size < 1 or size % 2 == 0:
                 raise ValueError(f'RSNHeatmap: kernel size {size}, expected an odd number')
+        if blur_kernel_size > MAX_BLUR_KERNEL:
+            raise ValueError(f'RSNHeatmap: blur_kernel_size={blur_kernel_size}, expected at most '
+                             f'{MAX_BLUR_KERNEL}: it reaches over the border of {DECODE_BORDER} '
+                             'cells')
         if targets not in TARGETS:
             raise ValueError(f'RSNHeatmap: targets={targets!r}, expected one of {TARGETS}')
         stride_wh = [n / m for n, m in zip(input_size, heatmap_size)]

@@ -214,6 +214,7 @@ def test_the_registry_builds_it():
     (dict(COCO, kernel_sizes=(15, 10)), 'kernel size 10'),
     (dict(COCO, kernel_sizes=()), 'kernel_sizes is empty'),
     (dict(COCO, blur_kernel_size=4), 'kernel size 4'),
+    (dict(COCO, blur_kernel_size=23), 'blur_kernel_size=23, expected at most 21'),
     (dict(COCO, targets='maps'), "targets='maps'"),
 ])
 def test_bad_options(arguments, message):

@@ -15,7 +15,10 @@ def plain(unit, x, coarser):
     up = resize(coarser, SIZE_HW)
     for layer in (unit.up.conv, *([unit.up.norm] if unit.up.with_norm else [])):
         up = layer(up)
-    return unit.lateral(x, up)
+    lateral = unit.lateral.conv(x)
+    if unit.lateral.with_norm:
+        lateral = unit.lateral.norm(lateral)
+    return (lateral + up).clamp(min=0)
 
 
 @pytest.mark.parametrize('norm_cfg', [BN, dict(type='GN', num_groups=4), None])
