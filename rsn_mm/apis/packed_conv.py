@@ -3,7 +3,7 @@
 import torch
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch.nn.functional import fold, relu
 
 from rsn_mm.models.layers import SummedConv, add
 
@@ -11,6 +11,10 @@ _NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolu
 #: What torch's compiler makes of a convolution on a processor, where this torch is built with it.
 _OPS = torch.ops.mkldnn if torch.backends.mkldnn.is_available() and all(
     hasattr(torch.ops.mkldnn, name) for name in _NAMES) else None
+#: Outputs that a processor computes together: the numbers in a register, at most.
+LANES = 16
+#: Outputs beyond a multiple of it that are cheaper tap by tap.
+MAX_SPARE = 3
 
 
 class PackedConv(nn.Module):
@@ -33,7 +37,7 @@ class PackedConv(nn.Module):
         self.conv = conv
         self.relu = relu
         #: The weights, their version, and what was made of them.
-        self._packed: tuple[Tensor, int, Tensor] | None = None
+        self._packed: tuple[Tensor, int, object] | None = None
 
     def forward(self, x: Tensor, addend: Tensor | None = None, is_free: bool = False) -> Tensor:
         """As :class:`~rsn_mm.models.layers.SummedConv`, without an addend too."""
@@ -62,13 +66,22 @@ class PackedConv(nn.Module):
 
     def _arguments(self, x: Tensor, bias_dtype: torch.dtype | None = None) -> tuple:
         """Weights in the processor's layout, the bias, as it is unless told, and the geometry."""
-        conv, weight = self.conv, self.conv.weight
+        conv = self.conv
+        return (self._pack_once(x), self._bias(bias_dtype), conv.padding, conv.stride,
+                conv.dilation, conv.groups)
+
+    def _pack_once(self, x: Tensor) -> object:
+        weight = self.conv.weight
         if (self._packed is None or self._packed[0] is not weight
                 or self._packed[1] != weight._version):
-            self._packed = weight, weight._version, _OPS._reorder_convolution_weight(
-                weight.detach(), conv.padding, conv.stride, conv.dilation, conv.groups, x.shape)
-        return (self._packed[2], self._bias(bias_dtype), conv.padding, conv.stride, conv.dilation,
-                conv.groups)
+            self._packed = weight, weight._version, self._pack(weight.detach(), x.shape)
+        return self._packed[2]
+
+    def _pack(self, weight: Tensor, shape: torch.Size) -> object:
+        """The weights for inputs of about that shape, in the processor's layout."""
+        conv = self.conv
+        return _OPS._reorder_convolution_weight(
+            weight, conv.padding, conv.stride, conv.dilation, conv.groups, shape)
 
     def _can_pack(self, x: Tensor) -> bool:
         weight = self.conv.weight
@@ -88,11 +101,46 @@ class PackedConv(nn.Module):
         return {**self.__dict__, '_packed': None}  # the layout is this process's
 
 
+class PackedHeatmapConv(PackedConv):
+    """A 3x3 convolution with few more outputs than fill a processor's registers, such as 17.
+
+    oneDNN computes as many as fill the next ones too, 32. Here the spare outputs are sums of nine
+    moved maps each, one per tap, that a 1x1 convolution makes.
+    """
+
+    @staticmethod
+    def fits(conv: nn.Conv2d) -> bool:
+        """Whether it is one."""
+        return (conv.out_channels > LANES and 0 < conv.out_channels % LANES <= MAX_SPARE
+                and conv.kernel_size == (3, 3) and conv.groups == 1
+                and conv.padding == conv.stride == conv.dilation == (1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self._can_pack(x):
+            return self._convolve_plainly(x)
+        most, taps = (
+            _OPS._convolution_pointwise(x, weight, None, padding, (1, 1), (1, 1), 1, 'none', [], '')
+            for weight, padding in self._pack_once(x))
+        out = torch.cat((most, fold(taps.flatten(2), x.shape[2:], 3, padding=1)), 1)
+        bias = self._bias(out.dtype)
+        return out if bias is None else out.add_(bias[:, None, None])
+
+    def _pack(self, weight: Tensor, shape: torch.Size) -> list[tuple[Tensor, tuple[int, int]]]:
+        """Weights and padding of both convolutions."""
+        spare = len(weight) % LANES
+        # A tap adds what is on its side; `fold` puts what it is given on that side.
+        taps = weight[-spare:].flip(2, 3).permute(0, 2, 3, 1).reshape(9 * spare, -1, 1, 1)
+        return [(_OPS._reorder_convolution_weight(part, padding, (1, 1), (1, 1), 1, shape), padding)
+                for part, padding in ((weight[:-spare], (1, 1)), (taps, (0, 0)))]
+
+
 def pack_convs(module: nn.Module) -> None:
     """Put a :class:`PackedConv` in place of every convolution inside ``module``, norms folded."""
     for name, child in module.named_children():
         if type(child) in (ConvModule, SummedConv) and _is_conv_and_relu(child):
-            setattr(module, name, PackedConv(child.conv, relu=child.with_activation))
+            is_heatmap = not child.with_activation and PackedHeatmapConv.fits(child.conv)
+            setattr(module, name, PackedHeatmapConv(child.conv) if is_heatmap else
+                    PackedConv(child.conv, relu=child.with_activation))
         elif _is_plain_conv(child):
             setattr(module, name, PackedConv(child))
         else:

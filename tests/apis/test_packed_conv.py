@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import relu
 
 from rsn_mm.apis import packed_conv
-from rsn_mm.apis.packed_conv import PackedConv, pack_convs
+from rsn_mm.apis.packed_conv import PackedConv, PackedHeatmapConv, pack_convs
 from rsn_mm.models.units import UNITS
 
 ON_CPU = pytest.mark.skipif(packed_conv._OPS is None, reason='this torch is built without oneDNN')
@@ -23,7 +23,8 @@ def image(channels: int = 6, dtype=torch.float32, seed: int = 0) -> torch.Tensor
 
 def conv(seed: int = 0, **options) -> nn.Conv2d:
     torch.manual_seed(seed)
-    return nn.Conv2d(6, 10, **{'kernel_size': 3, 'padding': 1, **options}).requires_grad_(False)
+    return nn.Conv2d(6, **{'out_channels': 10, 'kernel_size': 3, 'padding': 1, **options}
+                     ).requires_grad_(False)
 
 
 def counted(monkeypatch) -> list:
@@ -132,6 +133,36 @@ def test_plain_where_the_processor_cannot_or_gradients_are_wanted(monkeypatch):
     assert packings == []
 
 
+@pytest.mark.parametrize('joints', [17, 18, 19, 33])
+@pytest.mark.parametrize('bias', [True, False])
+@pytest.mark.parametrize('memory_format', [torch.channels_last, torch.contiguous_format])
+def test_heatmaps_computed_tap_by_tap(joints, bias, memory_format):
+    plain = conv(out_channels=joints, bias=bias).to(memory_format=memory_format)
+    assert PackedHeatmapConv.fits(plain)
+    packed = PackedHeatmapConv(plain)
+    for seed in range(2):
+        x = image(seed=seed).to(memory_format=memory_format)
+        torch.testing.assert_close(packed(x), plain(x), atol=1e-5, rtol=1e-5)
+        plain.weight.mul_(2)
+        if bias:
+            plain.bias.add_(1)
+
+
+@pytest.mark.parametrize('options', [
+    dict(out_channels=10), dict(out_channels=1), dict(out_channels=16), dict(out_channels=21),
+    dict(stride=2), dict(padding=0), dict(dilation=2), dict(kernel_size=1), dict(groups=2)])
+def test_other_convolutions_are_not_computed_tap_by_tap(options):
+    assert not PackedHeatmapConv.fits(conv(**{'out_channels': 18, **options}))
+
+
+def test_heatmaps_where_gradients_are_wanted():
+    plain = conv(out_channels=17)
+    x = image().requires_grad_()
+    found, = torch.autograd.grad(PackedHeatmapConv(plain)(x).square().sum(), x)
+    expected, = torch.autograd.grad(plain(x).square().sum(), x)
+    torch.testing.assert_close(found, expected)
+
+
 def test_copies_and_pickles():
     packed = PackedConv(conv())
     expected = packed(image())
@@ -157,12 +188,14 @@ def test_what_is_replaced():
         kept,
         nn.Conv2d(6, 6, 3, padding='same'),
         nn.Conv2d(6, 6, 1),
+        ConvModule(6, 17, 3, padding=1),
+        ConvModule(17, 17, 3, padding=1, act_cfg=None),
     ).requires_grad_(False).eval()
     expected = net(image())
     pack_convs(net)
     assert [type(m).__name__ for m in net] == [
         'PackedConv', 'ConvModule', 'ConvModule', 'PackedConv', 'ConvModule', 'Conv2d',
-        'PackedConv']
+        'PackedConv', 'PackedConv', 'PackedHeatmapConv']
     assert [isinstance(net[i].conv, PackedConv) for i in (1, 2)] == [True, True]
     assert net[0].relu and not net[3].relu
     torch.testing.assert_close(net(image()), expected)
