@@ -85,7 +85,7 @@ class Predictor:
             boxes_xyxy: Per image the boxes of people, (N, 4) x1, y1, x2, y2 in image pixels, or
                 (N, 5) with a score behind, or ``None`` for the whole image. For one image also its
                 boxes alone; ``None`` for the whole image each time.
-            batch_size: People, with their mirror images twice as many, that are computed at once.
+            batch_size: People of a batch; with their mirror images it has twice as many images.
 
         Returns:
             Per image its people in the order of the boxes, with the NumPy arrays ``keypoints``

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
-from rsn_mm.apis import optimize
+from rsn_mm.apis import optimization, optimize
 from rsn_mm.apis.bfloat16 import SumInFloat32
 from rsn_mm.apis.packed_conv import PackedConv
 from rsn_mm.models.units import UNITS
@@ -83,6 +83,22 @@ def test_computes_one_head_and_one_forward():
             predictor.register_forward_hook(lambda *_, key=(s, u): calls.append(key))
     heatmaps(fast)
     assert calls == ['backbone', (1, 3)]
+
+
+@pytest.mark.parametrize('images_per_thread, expected', [
+    (1, [2, 2, 1]), (0.1, [1] * 5), (2.5, [5]), (100, [5])])
+def test_a_processor_takes_as_many_images_at_a_time_as_its_cache_holds(
+        monkeypatch, images_per_thread, expected):
+    monkeypatch.setattr(optimization, 'PIXELS_PER_THREAD', images_per_thread * 128 * 96)
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 2)
+    fast, sizes = optimize(estimator(stages=1)), []
+    inputs, _ = batch(count=5)
+    with torch.no_grad():
+        whole = fast._compute_heatmaps(inputs)
+        fast.backbone.register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
+        found = fast.heatmaps(inputs)
+    assert sizes == expected
+    assert (found - whole).abs().max() <= 1e-5 * whole.abs().max()
 
 
 def test_bfloat16_stays_near():
