@@ -157,7 +157,9 @@ class RSNHeatmap(BaseKeypointCodec):
         # Where nothing is shown any cell will do.
         x, y = torch.where(shown[..., None], cells, 0).long().unbind(-1)
         rows = self._lines(0, x) * (shown * HEATMAP_SCALE)[:, None, :, None]
-        return self._lines(1, y)[..., :, None] * rows[..., None, :]
+        columns = self._lines(1, y)
+        heatmaps = _memory((*columns.shape, rows.shape[-1]), cells.device)
+        return torch.mul(columns[..., :, None], rows[..., None, :], out=heatmaps)
 
     def _lines(self, axis: int, cells: Tensor) -> Tensor:
         """(B, L, K, length), of every level the line along x or y of joints in cells (B, K)."""
@@ -247,6 +249,17 @@ def _make_constant(make: Callable[[], Any]) -> Any:
     """It outlives the compiled graph or the inference mode that it is first needed in."""
     with torch.inference_mode(False):
         return make()
+
+
+def _memory(shape: Sequence[int], device: torch.device) -> Tensor:
+    """Memory for a float32 tensor.
+
+    On a processor NumPy's: large blocks of torch's, which are aligned, often do not fit again where
+    they lay, and cost more time in the system than what is written to them.
+    """
+    if device.type == 'cpu' and not torch.compiler.is_compiling():
+        return torch.from_numpy(np.empty(shape, np.float32))
+    return torch.empty(shape, dtype=torch.float32, device=device)
 
 
 def _check_size(name: str, size_wh: object) -> None:
