@@ -1,8 +1,8 @@
 """An estimator in bfloat16, but for what keypoints are most sensitive to.
 
 Rounding moves a keypoint where it changes which neighbour of a peak is the second highest cell. It
-does so most in the image and in what the first layers make of it, in biases, and in the heatmaps
-themselves, whose steps are 1 near their peak.
+does so most in the image and in what the first layer makes of it, in biases, in sums that run
+through many units, and in the heatmaps themselves, whose steps are 1 near their peak.
 """
 
 import copy
@@ -55,9 +55,8 @@ class SumInFloat32(nn.Module):
 def to_bfloat16(model: TopdownPoseEstimator, parts: list[nn.Module]) -> torch.dtype:
     """Round the weights of an estimator, in place.
 
-    In float32 stay the stem of an :class:`RSN`, the sums of the units of its finest levels, the
-    biases of packed convolutions, and the convolution that makes the last heatmaps, with what
-    follows it.
+    In float32 stay the stem of an :class:`RSN`, the sums of its units, the biases of packed
+    convolutions, and the convolution that makes the last heatmaps, with what follows it.
 
     Args:
         model: With our head; norms are folded.
@@ -70,7 +69,7 @@ def to_bfloat16(model: TopdownPoseEstimator, parts: list[nn.Module]) -> torch.dt
     names, levels = [f'{last}.heatmap', f'{last}.refine'], []
     if isinstance(model.backbone, RSN):
         names.append('backbone.stem')
-        levels = [stage.encoder.levels[0] for stage in model.backbone.stages]
+        levels = [level for stage in model.backbone.stages for level in stage.encoder.levels]
     exact = {name: InFloat32(copy.deepcopy(model.get_submodule(name)).float()) for name in names}
     biases = [(conv.conv, conv.conv.bias.data) for part in parts for conv in part.modules()
               if isinstance(conv, PackedConv) and conv.conv.bias is not None]
@@ -78,10 +77,11 @@ def to_bfloat16(model: TopdownPoseEstimator, parts: list[nn.Module]) -> torch.dt
         part.to(torch.bfloat16)
     for conv, bias in biases:
         conv.bias.data = bias
-    for name, module in exact.items():
-        model.set_submodule(name, module)
     for level in levels:
         for i, unit in enumerate(level):
             level[i] = SumInFloat32(unit)
-        level[-1].out = torch.bfloat16  # to what is all in bfloat16
+    for name, module in exact.items():
+        model.set_submodule(name, module)
+    for level in levels:
+        level[-1].out = torch.bfloat16  # to the decoder
     return torch.float32 if levels else torch.bfloat16
