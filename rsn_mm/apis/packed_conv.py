@@ -1,4 +1,4 @@
-"""Convolutions as a processor runs them fastest: packed weights, sum and ReLU in one pass."""
+"""Convolutions as a processor runs them fastest: packed, with sum and ReLU, registers full."""
 
 import torch
 from mmcv.cnn import ConvModule
@@ -128,7 +128,7 @@ class PackedHeatmapConv(PackedConv):
     def _pack(self, weight: Tensor, shape: torch.Size) -> list[tuple[Tensor, tuple[int, int]]]:
         """Weights and padding of both convolutions."""
         spare = len(weight) % LANES
-        # A tap adds what is on its side; `fold` puts what it is given on that side.
+        # Flipped: a convolution reads from the side that a tap is on, `fold` moves maps to it.
         taps = weight[-spare:].flip(2, 3).permute(0, 2, 3, 1).reshape(9 * spare, -1, 1, 1)
         return [(_OPS._reorder_convolution_weight(part, padding, (1, 1), (1, 1), 1, shape), padding)
                 for part, padding in ((weight[:-spare], (1, 1)), (taps, (0, 0)))]

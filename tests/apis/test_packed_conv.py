@@ -155,6 +155,14 @@ def test_other_convolutions_are_not_computed_tap_by_tap(options):
     assert not PackedHeatmapConv.fits(conv(**{'out_channels': 18, **options}))
 
 
+@ON_CPU
+def test_heatmaps_are_packed_once_in_two_parts(monkeypatch):
+    packings, packed = counted(monkeypatch), PackedHeatmapConv(conv(out_channels=17))
+    for _ in range(3):
+        packed(image())
+    assert len(packings) == 2
+
+
 def test_heatmaps_where_gradients_are_wanted():
     plain = conv(out_channels=17)
     x = image().requires_grad_()
