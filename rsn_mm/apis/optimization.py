@@ -7,9 +7,9 @@ import torch
 from mmcv.cnn import fuse_conv_bn
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.structures import PoseDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
-from rsn_mm.models import MultiStageRSNHead
+from rsn_mm.models import RSN, MultiStageRSNHead
 
 from .bfloat16 import to_bfloat16
 from .packed_conv import pack_convs
@@ -19,6 +19,25 @@ DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
 #: Pixels that a thread of a processor takes at a time, four images of 256x192: more features than
 #: theirs fall out of its cache before the next layer reads them.
 PIXELS_PER_THREAD = 4 * 256 * 192
+
+
+class ImageByImage(nn.Module):
+    """A module that takes an image per thread at a time on a processor.
+
+    For layers whose features are so large that those of more images fall out of its cache.
+
+    Args:
+        module: Of (B, ...) to (B, ...), each image for itself.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not x.is_cpu:
+            return self.module(x)
+        return torch.cat([self.module(part) for part in x.split(torch.get_num_threads())])
 
 
 class OptimizedEstimator(TopdownPoseEstimator):
@@ -100,6 +119,11 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     fast.input_dtype = dtype
     if dtype == torch.bfloat16:
         fast.input_dtype = to_bfloat16(fast, parts)
+    if compile is False:
+        last = fast.head.predictors[-1]
+        last[-1] = ImageByImage(last[-1])
+        if isinstance(fast.backbone, RSN):
+            fast.backbone.stem = ImageByImage(fast.backbone.stem)
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     for part in parts:
         part.to(memory_format=memory_format)

@@ -11,6 +11,9 @@ _NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolu
 #: What torch's compiler makes of a convolution on a processor, where this torch is built with it.
 _OPS = torch.ops.mkldnn if torch.backends.mkldnn.is_available() and all(
     hasattr(torch.ops.mkldnn, name) for name in _NAMES) else None
+#: Of the features that they take on this processor.
+_DTYPES = () if _OPS is None else (
+    torch.float32, *([torch.bfloat16] if _OPS._is_mkldnn_bf16_supported() else []))
 #: Outputs that a processor computes together: the numbers in a register, at most.
 LANES = 16
 #: Outputs beyond a multiple of it that are cheaper tap by tap.
@@ -85,11 +88,8 @@ class PackedConv(nn.Module):
 
     def _can_pack(self, x: Tensor) -> bool:
         weight = self.conv.weight
-        return (_OPS is not None and x.device.type == weight.device.type == 'cpu'
-                and (x.dtype == weight.dtype == torch.float32
-                     or x.dtype == weight.dtype == torch.bfloat16
-                     and _OPS._is_mkldnn_bf16_supported())
-                and len(x) > 0 and not weight.is_inference()
+        return (x.is_cpu and weight.is_cpu and x.dtype == weight.dtype and x.dtype in _DTYPES
+                and x.numel() > 0 and not weight.is_inference()
                 and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
                 and not torch.compiler.is_compiling() and not torch.jit.is_tracing())
 

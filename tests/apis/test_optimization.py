@@ -101,6 +101,25 @@ def test_a_processor_takes_as_many_images_at_a_time_as_its_cache_holds(
     assert (found - whole).abs().max() <= 1e-5 * whole.abs().max()
 
 
+@pytest.mark.parametrize('threads, count, expected', [(1, 3, [1, 1, 1]), (2, 5, [2, 2, 1]),
+                                                      (64, 3, [3])])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_an_image_per_thread_where_features_are_largest(
+        monkeypatch, threads, count, expected, dtype):
+    model, sizes = estimator(stages=1, prm=dict(position='feature')), {'stem': [], 'head': []}
+    fast = optimize(model, dtype=dtype)
+    inputs, _ = batch(count=count)
+    whole = torch.cat([fast.heatmaps(image[None]) for image in inputs])
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: threads)
+    for name, module in (('stem', fast.backbone.stem), ('head', fast.head.predictors[-1][-1])):
+        module.module.register_forward_hook(
+            lambda _, args, __, name=name: sizes[name].append(len(args[0])))
+    found = fast.heatmaps(inputs)
+    assert sizes == {'stem': expected, 'head': expected}
+    assert (found - whole).abs().max() <= (
+        1e-5 if dtype == torch.float32 else 2e-2) * whole.abs().max()
+
+
 def test_bfloat16_stays_near():
     model = estimator()
     expected, _ = heatmaps(model)
@@ -114,7 +133,8 @@ def test_bfloat16_stays_near():
 def test_what_stays_float32_next_to_bfloat16(head):
     model = estimator(stages=2, **head)
     fast = optimize(model, dtype=torch.bfloat16)
-    kept = ('backbone.stem.', 'head.predictors.1.3.heatmap.', 'head.predictors.1.3.refine.')
+    last = 'head.predictors.1.3.module.'
+    kept = ('backbone.stem.', f'{last}heatmap.', f'{last}refine.')
     for name, parameter in fast.named_parameters():
         is_exact = name.startswith(kept) or name.endswith('.bias')
         expected = torch.float32 if is_exact else torch.bfloat16
@@ -123,7 +143,7 @@ def test_what_stays_float32_next_to_bfloat16(head):
     exact = dict(optimize(model).named_parameters())
     stem = {name: p for name, p in fast.named_parameters() if name.startswith('backbone.stem.')}
     for name, parameter in stem.items():
-        assert torch.equal(parameter, exact[name.replace('stem.module.', 'stem.')])
+        assert torch.equal(parameter, exact[name.replace('stem.module.module.', 'stem.module.')])
 
 
 @pytest.mark.parametrize('in_channels, exact', [(64, True), (32, False)])
