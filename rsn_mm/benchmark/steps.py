@@ -241,4 +241,4 @@ def precision(settings: Settings) -> Iterator[Race]:
 #: which a forward pass of MMPose's is faster than in a process that only predicts.
 STEPS: dict[str, Callable[[Settings], Iterator[Race]]] = {
     step.__name__: step for step in (
-        forward, decode, evaluation, others, precision, encode, loader, train, memory, scaling)}
+        forward, scaling, decode, evaluation, others, precision, encode, loader, train, memory)}
