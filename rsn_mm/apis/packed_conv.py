@@ -11,7 +11,7 @@ _NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolu
 #: What torch's compiler makes of a convolution on a processor, where this torch is built with it.
 _OPS = torch.ops.mkldnn if torch.backends.mkldnn.is_available() and all(
     hasattr(torch.ops.mkldnn, name) for name in _NAMES) else None
-#: Of the features that they take on this processor.
+#: Types of features that they take on this processor.
 _DTYPES = () if _OPS is None else (
     torch.float32, *([torch.bfloat16] if _OPS._is_mkldnn_bf16_supported() else []))
 #: Outputs that a processor computes together: the numbers in a register, at most.
