@@ -5,7 +5,7 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.nn.functional import fold, relu
 
-from rsn_mm.models.layers import SummedConv, add
+from rsn_mm.models.layers import ConvNorm, SummedConv, add
 
 _NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolution_weight')
 #: What torch's compiler makes of a convolution on a processor, where this torch is built with it.
@@ -137,7 +137,7 @@ class PackedHeatmapConv(PackedConv):
 def pack_convs(module: nn.Module) -> None:
     """Put a :class:`PackedConv` in place of every convolution inside ``module``, norms folded."""
     for name, child in module.named_children():
-        if type(child) in (ConvModule, SummedConv) and _is_conv_and_relu(child):
+        if type(child) in (ConvModule, ConvNorm, SummedConv) and _is_conv_and_relu(child):
             is_heatmap = not child.with_activation and PackedHeatmapConv.fits(child.conv)
             setattr(module, name, PackedHeatmapConv(child.conv) if is_heatmap else
                     PackedConv(child.conv, relu=child.with_activation))

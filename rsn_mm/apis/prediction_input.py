@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from rsn_mm.datasets.checks import has_extent
+
 Image = str | Path | np.ndarray
 #: (N, 4) x1, y1, x2, y2 or (N, 5) with a score behind; ``None`` is the whole image.
 Boxes = np.ndarray | Tensor | Sequence | None
@@ -97,12 +99,11 @@ def _as_boxes(index: int, boxes: Boxes) -> np.ndarray | None:
                          'x2, y2, or (N, 5) with a score')
     if array.shape[1] == 4:
         array = np.concatenate([array, np.ones_like(array[:, :1])], axis=1)
-    # Written so that a NaN fails it.
-    good = np.isfinite(array).all(1) & (array[:, 2:4] > array[:, :2]).all(1)
+    good = np.isfinite(array).all(1) & has_extent(array[:, :4])
     if not good.all():
         n = int(np.flatnonzero(~good)[0])
         raise ValueError(f'image {index}: box {n} is {array[n].tolist()} (x1, y1, x2, y2, score), '
-                         'expected finite numbers and an area')
+                         'expected finite numbers, and a width or a height above 0')
     return array
 
 

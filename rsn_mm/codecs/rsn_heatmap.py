@@ -169,8 +169,8 @@ class RSNHeatmap(BaseKeypointCodec):
         return embedding(cells[:, None] + starts, table.flatten(0, 1))
 
     def _to_cells(self, keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
-        size_wh = keypoints.new_tensor(self.input_size)
-        inside = ((keypoints >= 0) & (keypoints < size_wh)).all(-1)
+        last_xy = keypoints.new_tensor(self.input_size) - 1
+        inside = ((keypoints >= 0) & (keypoints <= last_xy)).all(-1)
         # Truncated, as in the reference, before float32 could round up into the next cell.
         return ((keypoints / self.stride).floor().float(),
                 torch.where(inside, visibility.float(), 0))

@@ -42,6 +42,16 @@ def check_keypoints(results: dict) -> None:
         raise DataError(f'{_name(results)}: {problem}')
 
 
+def has_extent(boxes_xyxy: np.ndarray) -> np.ndarray:
+    """Whether boxes (N, 4) x1, y1, x2, y2 can be cut out, (N,).
+
+    Width or height may be 0, since boxes grow to the input's aspect ratio, but not both.
+    """
+    # A box with a NaN has a NaN in its size, which fails both comparisons.
+    size_wh = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
+    return np.isfinite(size_wh).all(-1) & (size_wh >= 0).all(-1) & (size_wh > 0).any(-1)
+
+
 def _name(sample: dict, kind: str = 'annotation id') -> str:
     return f'{sample.get("img_path")}, {kind} {sample.get("id")}'
 
@@ -55,10 +65,9 @@ def _position_problems(sample: dict, num_keypoints: int | None) -> Iterator[str]
         elif not np.isfinite(keypoints).all():
             person, joint = np.argwhere(~np.isfinite(keypoints))[0][:2]
             yield f'joint {joint} is at {tuple(keypoints[person, joint].tolist())}'
-    # Written so that a NaN fails it.
-    if boxes_xyxy is not None and not (
-            np.isfinite(boxes_xyxy).all() and (boxes_xyxy[:, 2:] > boxes_xyxy[:, :2]).all()):
-        yield f'box {boxes_xyxy.tolist()} (x1, y1, x2, y2) has no area'
+    if boxes_xyxy is not None and not has_extent(boxes_xyxy).all():
+        yield (f'box {boxes_xyxy.tolist()} (x1, y1, x2, y2) is empty: expected finite numbers and '
+               'a width or a height above 0')
 
 
 def _flag_problems(sample: dict) -> Iterator[str]:

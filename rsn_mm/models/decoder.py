@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from .layers import CheckpointedModule, SummedConv, conv_norm
+from .layers import CheckpointedModule, ConvNorm, SummedConv, conv_norm
 
 
 def resize(x: Tensor, size_hw: Sequence[int]) -> Tensor:
@@ -19,7 +18,7 @@ def resize(x: Tensor, size_hw: Sequence[int]) -> Tensor:
     return interpolate(x, size=tuple(size_hw), mode='bilinear', align_corners=True)
 
 
-class ResizedConv(ConvModule):
+class ResizedConv(ConvNorm):
     """A 1x1 convolution, a resize and a norm.
 
     The reference resizes first. Interpolation weights add up to 1, so the two commute, and the

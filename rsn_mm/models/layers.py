@@ -5,22 +5,34 @@ from contextlib import contextmanager, nullcontext
 from math import gcd
 
 from mmcv.cnn import ConvModule
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, constant_init
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 BN = dict(type='BN', requires_grad=True)
 
-# The paper's initialisation (released code): Kaiming-normal over the fan-out, norms at 1 and 0.
+#: How the released code initializes its encoders: Kaiming-normal over the fan-out, norms 1 and 0.
 KAIMING_INIT = (
     dict(type='Kaiming', layer='Conv2d', mode='fan_out', nonlinearity='relu'),
     dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1),
 )
 
 
+class ConvNorm(ConvModule):
+    """mmcv's ``ConvModule``, but the convolution starts as torch initializes it.
+
+    mmcv draws Kaiming-normal weights; the released code does so in its encoders only.
+    """
+
+    def init_weights(self) -> None:
+        self.conv.reset_parameters()
+        if self.with_norm:
+            constant_init(self.norm, 1)
+
+
 def conv_norm(in_channels: int, out_channels: int, kernel_size: int = 1, *, norm_cfg: dict | None,
               stride: int = 1, groups: int = 1, relu: bool = True,
-              module: type[ConvModule] = ConvModule) -> ConvModule:
+              module: type[ConvNorm] = ConvNorm) -> ConvNorm:
     """A convolution of same padding, its normalisation and, unless told otherwise, a ReLU.
 
     With ``norm_cfg=dict(type='GN', num_groups=n)`` a layer whose channels are no multiple of ``n``
@@ -59,7 +71,7 @@ def add(x: Tensor, addend: Tensor) -> Tensor:
     return x.add_(addend) if x.dtype == addend.dtype else x + addend
 
 
-class SummedConv(ConvModule):
+class SummedConv(ConvNorm):
     """A convolution and a norm, added to another feature, then ReLU: what joins two paths.
 
     Shapes: x and, of the output's shape, what is added to it, or ``None``. ``is_free`` tells that

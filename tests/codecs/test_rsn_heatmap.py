@@ -25,7 +25,7 @@ def slow_render(codec: RSNHeatmap, joints: np.ndarray, visibility: np.ndarray) -
     heatmaps = np.zeros((len(codec.kernel_sizes), len(joints), h, w))
     for level, size in enumerate(codec.kernel_sizes):
         for k, (x, y) in enumerate(joints):
-            if visibility[k] > 0 and 0 <= x < w_in and 0 <= y < h_in:
+            if visibility[k] > 0 and 0 <= x <= w_in - 1 and 0 <= y <= h_in - 1:
                 delta = np.zeros((h, w))
                 delta[int(y * h / h_in), int(x * w / w_in)] = 1
                 blurred = blur(delta, size)
@@ -92,6 +92,16 @@ def test_render_stays_on_the_kind_and_device_of_its_input():
         codec.render(joints.numpy(), np.ones((2, 17))), codec.render(joints, torch.ones(2, 17)))
 
 
+@pytest.mark.parametrize('xy, kept', [
+    ((191, 255), True), ((191.01, 255), False), ((191, 255.01), False), ((0, 0), True),
+    ((-0.01, 0), False),
+])
+def test_a_joint_beyond_size_minus_one_loses_its_flag(xy, kept):
+    encoded = RSNHeatmap(**COCO).encode(
+        np.array(xy, np.float32)[None, None], np.full((1, 1), 2.))
+    assert encoded['keypoint_visibility'][0, 0] == 2 * kept
+
+
 def test_joints_just_inside_a_border_stay_in_their_cell():
     codec = RSNHeatmap(**COCO)
     joints = np.nextafter([[[192., 256.], [48., 64.]]], 0)
@@ -118,7 +128,7 @@ def test_encode_and_render_of_its_cells_agree():
     assert sum(value.nbytes for value in encoded.values()) < 300
     cells, visibility = (torch.from_numpy(encoded[k])
                          for k in ('keypoint_cells', 'keypoint_visibility'))
-    outside = ~((xy >= 0) & (xy < codec.input_size)).all(-1)
+    outside = ~((xy >= 0) & (xy <= np.array(codec.input_size) - 1)).all(-1)
     np.testing.assert_array_equal(visibility[0], np.where(outside, 0, flags))
     np.testing.assert_array_equal(
         codec.render_cells(cells, visibility), codec.render(xy[None], flags[None]))

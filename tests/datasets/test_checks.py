@@ -87,7 +87,7 @@ GOOD = person(1, 0)
     (with_joint(5, -1), r'joint 1 has visibility flag -1'),
     (with_joint(5, 0.5), r'joint 1 has visibility flag 0\.5'),
     (with_joint(5, NAN), r'joint 1 has visibility flag nan'),
-    (person(7, 1, bbox=[NAN, 6, 40, 50]), r'annotation id 7: box \[\[nan, 6\.0, .*\]\] .* no area'),
+    (person(7, 1, bbox=[NAN, 6, 40, 50]), r'annotation id 7: box \[\[nan, 6\.0, .*\]\] .* is empty'),
     (person(7, 1, bbox=[5, 6, 40, NAN]), r'annotation id 7: box'),
 ])
 def test_a_bad_annotation_is_named(folder, bad, message):
@@ -105,7 +105,7 @@ def test_many_bad_annotations_are_counted_and_the_first_named(folder):
 
 
 @pytest.mark.parametrize('bad, message', [
-    (detection(1, bbox=[5., 6., 0., 50.]), r'1\.png, person 1: box \[\[5\.0, 6\.0, 5\.0, 5'),
+    (detection(1, bbox=[5., 6., 0., 0.]), r'1\.png, person 1: box \[\[5\.0, 6\.0, 5\.0, 6'),
     (detection(1, bbox=[5., 6., 40., -1.]), r'1\.png, person 1: box'),
     (detection(1, bbox=[5., NAN, 40., 50.]), r'1\.png, person 1: box .*nan'),
     (detection(1, bbox=[5., 6., INF, 50.]), r'1\.png, person 1: box .*inf'),
@@ -234,7 +234,7 @@ SAMPLE = dict(img_path='a/b.jpg', id=42, flip_indices=list(range(17)),
 @pytest.mark.parametrize('key, value, message', [
     ('keypoints', np.full((1, 17, 2), np.nan), r'a/b\.jpg, annotation id 42: joint 0 is at \(nan'),
     ('keypoints', np.ones((1, 16, 2)), '16 joints, expected the 17'),
-    ('bbox', np.array([[1., 2., 1., 4.]]), 'annotation id 42: box .* has no area'),
+    ('bbox', np.array([[1., 2., 1., 2.]]), 'annotation id 42: box .* is empty'),
     ('bbox', np.array([[1., 2., 3., np.nan]]), 'box .*nan'),
 ])
 def test_a_bad_sample_is_named(key, value, message):

@@ -207,3 +207,13 @@ def test_prm_trains_on_a_batch_of_one():
 def test_prm_refuses_an_even_kernel():
     with pytest.raises(ValueError, match='kernel_size=8'):
         PoseRefineMachine(8, kernel_size=8)
+
+
+def test_init_is_torchs_own():
+    head = MultiStageRSNHead(num_stages=1, out_channels=17, heatmap_size=(48, 64))
+    head.init_weights()
+    convs = [m for m in head.predictors.modules() if isinstance(m, nn.Conv2d)]
+    assert len(convs) == 8
+    for conv in convs:
+        expected = (1 / conv.weight[0].numel() / 3)**0.5
+        assert conv.weight.std().item() == pytest.approx(expected, rel=0.05)

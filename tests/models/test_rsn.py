@@ -256,14 +256,19 @@ def test_norm_eval():
     assert model.training and not any(norm.training for norm in norm_layers(model))
 
 
-def test_init_is_kaiming_over_the_fan_out():
-    model = RSN(depth=18)
+def test_init_is_kaiming_in_the_encoders_and_torchs_own_elsewhere():
+    model = RSN(depth=18, num_stages=2)
     model.init_weights()
+    seen = {True: 0, False: 0}
     for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d) and module.weight.numel() > 20000:
+        if isinstance(module, nn.Conv2d) and module.weight.numel() > 9000:
+            in_encoder = '.encoder.' in name
             fan_out = module.out_channels * module.weight[0, 0].numel()
-            expected = (2 / fan_out)**0.5
+            # torch draws evenly from +-1 / sqrt(fan_in).
+            expected = ((2 / fan_out) if in_encoder else 1 / module.weight[0].numel() / 3)**0.5
             assert module.weight.std().item() == pytest.approx(expected, rel=0.05), name
+            seen[in_encoder] += 1
+    assert seen[True] > 100 and seen[False] > 20 and model.stem.conv.conv.weight.numel() > 9000
     for norm in norm_layers(model):
         assert (norm.weight == 1).all() and (norm.bias == 0).all()
 

@@ -5,6 +5,7 @@ MMPose. They need not have the input's aspect ratio: MMPose's ``TopdownAffine`` 
 and what is done here commutes with that.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,13 @@ from mmpose.structures.bbox import bbox_xyxy2cs
 from rsn_mm.registry import TRANSFORMS
 
 Pair = Sequence[float]
+
+#: A half of the body is taken for itself if more joints of it than this are labeled.
+MIN_HALF = 3
+#: A box is made of no fewer joints than this.
+MIN_SELECTED = 3
+#: The upper half is preferred if a standard normal draw is below this.
+UPPER_HALF_BELOW = 0.5
 
 
 @TRANSFORMS.register_module()
@@ -29,8 +37,11 @@ class ExtendBBox(BaseTransform):
         random: Further fractions, drawn evenly from 0 to these, for width and height on their own.
             (0.6, 0.8) in COCO training.
 
+    A box without width or without height is kept, with a warning: growing it to the input's aspect
+    ratio gives it both, as in the released code.
+
     Raises:
-        ValueError: If the box has no area.
+        ValueError: If the box has neither width nor height, or is not finite.
     """
 
     def __init__(self, fixed: Pair = (0., 0.), random: Pair = (0., 0.)) -> None:
@@ -45,9 +56,14 @@ class ExtendBBox(BaseTransform):
         if 'bbox_center' not in results or 'bbox_scale' not in results:
             results['bbox_center'], results['bbox_scale'] = bbox_xyxy2cs(results['bbox'])
         scale = results['bbox_scale']
-        if not (np.isfinite(scale).all() and (scale > 0).all()):
+        # Written so that a NaN fails it.
+        if not (np.isfinite(scale).all() and (scale >= 0).all() and (scale > 0).any()):
             raise ValueError(f"{results.get('img_path')}: person box of width and height "
-                             f'{scale.ravel().tolist()}, expected both above 0')
+                             f'{scale.ravel().tolist()}, expected at least one above 0')
+        if not scale.all():
+            warnings.warn(f"{results.get('img_path')}: person box of width and height "
+                          f"{scale.ravel().tolist()} grows to the input's aspect ratio",
+                          stacklevel=2)
         scale = scale * (1 + self.fixed)
         if self.random.any():
             scale = scale * (1 + np.random.rand(2).astype(np.float32) * self.random)
@@ -57,45 +73,56 @@ class ExtendBBox(BaseTransform):
 
 @TRANSFORMS.register_module()
 class HalfBodyBBox(BaseTransform):
-    """Replace the box now and then by one around the upper or the lower body.
+    """Replace the box now and then by one around the upper or the lower half of the body.
 
-    Required keys: ``keypoints`` (1, K, 2), ``keypoints_visible`` (1, K), ``upper_body_ids``,
-    ``lower_body_ids``. Modified: ``bbox_center``, ``bbox_scale``.
+    The rule is that of the released code. With ``n`` drawn from a standard normal distribution,
+    the labeled joints of the upper half are taken if ``n < 0.5`` (probability 0.69) and there are
+    more than :data:`MIN_HALF` of them; otherwise those of the lower half if there are more than
+    :data:`MIN_HALF` of them; otherwise those of the upper half. The new box has the center of their
+    extent. The box stays as it is if fewer than :data:`MIN_SELECTED` joints were taken.
+
+    Required keys: ``keypoints`` (1, K, 2), ``keypoints_visible`` (1, K), and ``upper_body_ids``
+    unless it is an argument. Modified: ``bbox_center``, ``bbox_scale``.
 
     Args:
         prob: Probability, where there are enough joints.
-        min_labelled: The person must have more labelled joints than this.
-        min_half: A half must have more labelled joints than this to be chosen; where only one half
-            has, it is the one.
+        min_labelled: The person must have more labeled joints than this.
         extension: Width and height grow by fractions drawn evenly from 0 to these.
+        upper_body_ids: Indices of the joints of the upper half; all others are the lower half. By
+            default those of the data set. The released code counts COCO's hips as upper body,
+            MMPose's COCO data set does not.
+
+    Raises:
+        ValueError: If an argument is not as described.
     """
 
-    def __init__(self, prob: float = 0.3, min_labelled: int = 3, min_half: int = 2,
-                 extension: Pair = (0.6, 0.8)) -> None:
+    def __init__(self, prob: float = 0.3, min_labelled: int = 3, extension: Pair = (0.6, 0.8),
+                 upper_body_ids: Sequence[int] | None = None) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'HalfBodyBBox: prob={prob}, expected 0 to 1')
-        if min_half < 1:
-            raise ValueError(f'HalfBodyBBox: min_half={min_half}, expected 1 or more: a box needs '
-                             'two joints')
         self.prob = prob
         self.min_labelled = min_labelled
-        self.min_half = min_half
         self.extension = np.array(extension, dtype=np.float32)
+        self.upper_body_ids = upper_body_ids
 
     def transform(self, results: dict) -> dict:
         labelled = results['keypoints_visible'][0] > 0
         if labelled.sum() <= self.min_labelled or np.random.rand() >= self.prob:
             return results
-        halves = [[i for i in results[key] if labelled[i]]
-                  for key in ('upper_body_ids', 'lower_body_ids')]
-        halves = [half for half in halves if len(half) > self.min_half]
-        if not halves:
+        is_upper = np.zeros_like(labelled)
+        is_upper[list(results['upper_body_ids'] if self.upper_body_ids is None
+                      else self.upper_body_ids)] = True
+        upper, lower = labelled & is_upper, labelled & ~is_upper
+        takes_upper = np.random.randn() < UPPER_HALF_BELOW and upper.sum() > MIN_HALF
+        taken = upper if takes_upper or lower.sum() <= MIN_HALF else lower
+        if taken.sum() < MIN_SELECTED:
             return results
-        joints = results['keypoints'][0, halves[np.random.randint(len(halves))], :2]
+        joints = results['keypoints'][0, taken, :2]
         scale = np.ptp(joints, axis=0) * (1 + np.random.rand(2) * self.extension)
         if (scale <= 0).all():  # all joints on one spot: nothing to cut out
             return results
-        results['bbox_center'] = joints.mean(axis=0, keepdims=True).astype(np.float32)
+        center = (joints.min(axis=0) + joints.max(axis=0)) / 2
+        results['bbox_center'] = center[None].astype(np.float32)
         results['bbox_scale'] = scale[None].astype(np.float32)
         return results
 

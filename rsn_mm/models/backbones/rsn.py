@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 
 from rsn_mm.registry import MODELS
@@ -86,7 +86,8 @@ class RSN(BaseModule):
             trains faster; the reference does not.
         channels_last: Compute in that memory format, in which convolutions are faster on most
             processors and under AMP on GPUs; the result is the same up to rounding.
-        init_cfg: Initialisation; by default the reference's.
+        init_cfg: Initialization; by default that of the released code, which is Kaiming-normal in
+            the encoders and torch's own elsewhere.
             ``dict(type='rsn_mm.PretrainedResNet', ...)`` loads a ResNet into the first stage.
 
     Raises:
@@ -107,7 +108,7 @@ class RSN(BaseModule):
                  frozen_stages: int = -1, norm_eval: bool = False,
                  zero_init_residual: bool = False, channels_last: bool = False,
                  init_cfg: dict | list | None = None) -> None:
-        super().__init__(init_cfg=list(KAIMING_INIT) if init_cfg is None else init_cfg)
+        super().__init__(init_cfg)
         _check_choice('depth', depth, NUM_BLOCKS)
         _check_choice('unit', unit, UNITS)
         _check_choice('variant', variant, VARIANTS)
@@ -175,13 +176,20 @@ class RSN(BaseModule):
 
     def init_weights(self) -> None:
         super().init_weights()
+        if self.init_cfg is None:
+            self.init_encoders()
         # Weights that were loaded are not to be reset.
-        given = self.init_cfg if isinstance(self.init_cfg, (list, tuple)) else [self.init_cfg]
+        given = self.init_cfg if isinstance(self.init_cfg, (list, tuple)) else [self.init_cfg or {}]
         pretrained = any(cfg.get('type') == 'Pretrained' for cfg in given)
         if self.zero_init_residual and not pretrained:
             for module in self.modules():
                 if isinstance(module, ResidualUnit) and not module.loaded:
                     nn.init.zeros_(module.fuse.norm.weight)
+
+    def init_encoders(self) -> None:
+        """Initialize the encoders as the released code does; other layers are left alone."""
+        for stage in self.stages:
+            initialize(stage.encoder, list(KAIMING_INIT))
 
     def train(self, mode: bool = True) -> 'RSN':
         super().train(mode)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rsn_mm.registry import KEYPOINT_CODECS, MODELS
 
 from ..decoder import resize
-from ..layers import BN, KAIMING_INIT, conv_norm
+from ..layers import BN, conv_norm
 from ..losses import CoarseToFineLoss
 from .accuracy import pck_accuracy
 from .attention import build_attention
@@ -73,7 +73,7 @@ class MultiStageRSNHead(BaseHead):
         norm_cfg: Normalisation of every layer.
         loss: Config of the loss; ``num_stages`` is filled in.
         decoder: Config of the codec.
-        init_cfg: Initialisation; by default the reference's.
+        init_cfg: Initialization; by default torch's own, as in the released code.
 
     Raises:
         ValueError: If options contradict each other, or features or labels do not fit them.
@@ -84,7 +84,7 @@ class MultiStageRSNHead(BaseHead):
                  unit_channels: int = 256, prm: dict | None = None, norm_cfg: dict = BN,
                  loss: dict | None = None, decoder: dict | None = None,
                  init_cfg: dict | list | None = None) -> None:
-        super().__init__(list(KAIMING_INIT) if init_cfg is None else init_cfg)
+        super().__init__(init_cfg)
         self.decoder = KEYPOINT_CODECS.build(decoder) if decoder is not None else None
         if heatmap_size is None:
             if self.decoder is None:

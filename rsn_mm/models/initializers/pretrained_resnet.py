@@ -4,7 +4,7 @@ from pathlib import Path
 
 import mmengine
 from mmengine.logging import print_log
-from mmengine.model import initialize, update_init_info
+from mmengine.model import update_init_info
 from torch import Tensor, nn
 
 from rsn_mm.checkpoints.contents import weights_of
@@ -13,7 +13,6 @@ from rsn_mm.checkpoints.files import read
 from rsn_mm.registry import WEIGHT_INITIALIZERS
 
 from ..backbones import RSN
-from ..layers import KAIMING_INIT
 from ..units import BasicUnit, Bottleneck, ResidualUnit
 from .resnet_layout import CLASSIFIER, OPTIONAL, resnet_key
 
@@ -54,7 +53,7 @@ class PretrainedResNet:
             raise CheckpointError(f'PretrainedResNet: units {type(units[0]).__name__}, expected '
                                   "unit='bottleneck' or unit='basic'")
         state_dict = self._fitted(module)
-        initialize(module, list(KAIMING_INIT))
+        module.init_encoders()
         module.load_state_dict(state_dict, strict=False)
         for unit in units:
             unit.loaded = True
