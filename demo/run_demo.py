@@ -29,7 +29,7 @@ from mmpose.visualization import PoseLocalVisualizer
 from rich.console import Console
 from rich.table import Table
 
-from rsn_mm.datasets.synthetic import SyntheticCocoDataset
+from rsn_mm.synthetic import SyntheticCocoDataset
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402

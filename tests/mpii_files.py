@@ -10,7 +10,7 @@ ANNOTATIONS, HEAD_BOXES = 'mpii_val.json', 'mpii_gt_val.mat'
 
 
 def draw_persons(count: int, seed: int = 0) -> list[dict]:
-    """Persons with 16 joints each, some of them unlabelled; positions count from 1."""
+    """Persons with 16 joints each, some of them unlabeled; positions count from 1."""
     rng = np.random.default_rng(seed)
     persons = []
     for i in range(count):

@@ -8,7 +8,7 @@ import torch
 from mmengine.registry import init_default_scope
 from scipy.io import loadmat
 
-from rsn_mm.datasets.synthetic import SceneOptions, SplitOptions, write_split
+from rsn_mm.synthetic import SceneOptions, SplitOptions, write_split
 from tests.tools.tiny_run import ROOT, call
 
 CONFIG = ROOT / 'configs' / 'rsn' / 'rsn18_mpii-256x256.py'
@@ -91,13 +91,13 @@ def test_tests_with_the_same_scores_and_writes_the_test_servers_file(trained, da
 
 
 @pytest.mark.parametrize('change, message', [
-    ('test_dataloader.dataset.headbox_file=None', 'headbox_file of the data set is not set'),
+    ('test_dataloader.dataset.headbox_file=None', 'headbox_file of the dataset is not set'),
     ('test_dataloader.dataset.headbox_file=no.mat', 'no.mat does not exist'),
-    ('test_dataloader.dataset.ann_file=test.json', 'has a labelled joint'),
+    ('test_dataloader.dataset.ann_file=test.json', 'has a labeled joint'),
     ('test_dataloader.dataset.ann_file=no.json', 'no.json does not exist'),
     ('test_evaluator.format_only=True', 'set result_file'),
     ('train_dataloader.dataset.ann_file=../val/test.json', 'has no joints to train on'),
-    ('val_dataloader.dataset.headbox_file=None', 'headbox_file of the data set is not set'),
+    ('val_dataloader.dataset.headbox_file=None', 'headbox_file of the dataset is not set'),
     ('val_evaluator.result_file=preds.mat', 'result_file preds.mat is written once'),
 ])
 def test_what_does_not_fit_is_one_message(trained, data, tmp_path, change, message):

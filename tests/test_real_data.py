@@ -72,6 +72,6 @@ def test_mpii_joints_lie_where_they_were(monkeypatch):
         center, scale = (sample.metainfo[f'input_{name}'] for name in ('center', 'scale'))
         assert scale[0] == pytest.approx(scale[1])
         joints = sample.gt_instances.keypoints[0]
-        labelled = sample.gt_instances.keypoints_visible[0] > 0
+        labeled = sample.gt_instances.keypoints_visible[0] > 0
         inside = (np.abs(joints - center) <= scale / 2).all(-1)
-        assert inside[labelled].mean() > 0.9  # the box is around the person
+        assert inside[labeled].mean() > 0.9  # the box is around the person

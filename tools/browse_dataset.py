@@ -13,15 +13,15 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import KEYPOINT_CODECS
 
+from rsn_mm.cli import common as cli
 from rsn_mm.codecs.rsn_heatmap import HEATMAP_SCALE
 from rsn_mm.datasets.checks import DataError, leaf_datasets, source_of, transforms_of
 from rsn_mm.datasets.transforms import LoadVisibility
-from rsn_mm.engine import cli
 
 MODES = ('original', 'transformed', 'targets')
-#: Colour of a joint by its visibility flag, BGR.
+#: Color of a joint by its visibility flag, BGR.
 FLAG_COLORS = {2: (80, 220, 60), 1: (0, 150, 255), 0: (160, 160, 160)}
-LEGEND = {2: 'visible', 1: 'occluded', 0: 'not labelled'}
+LEGEND = {2: 'visible', 1: 'occluded', 0: 'not labeled'}
 BOX_COLOR = (255, 200, 0)
 LINK_COLOR = (230, 230, 230)
 #: Pictures are enlarged to about this height, in pixels.
@@ -31,8 +31,8 @@ LEGEND_HEIGHT = 24
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Draw samples of a data set with their joints and skeleton: visible joints '
-        'green, occluded ones orange, unlabelled ones grey.')
+        description='Draw samples of a dataset with their joints and skeleton: visible joints '
+        'green, occluded ones orange, unlabeled ones gray.')
     cli.add_config_options(parser)
     parser.add_argument('--phase', choices=('train', 'val', 'test'), default='train',
                         help='whose data and pipeline (default train)')
@@ -71,12 +71,12 @@ def draw_person(image: np.ndarray, sample: dict, joints: np.ndarray, scale: floa
     """Enlarge an image and draw a person's joints (K, 2) in pixels of the image on it."""
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     flags = sample['keypoints_visible'][0].astype(int)
-    # The centre of a pixel stays the centre of the enlarged pixel.
+    # The center of a pixel stays the center of the enlarged pixel.
     points = np.rint((joints + 0.5) * scale - 0.5).astype(int).tolist()
     for start, end in sample['skeleton_links']:
         if flags[start] > 0 and flags[end] > 0:
             cv2.line(image, points[start], points[end], LINK_COLOR, 1, cv2.LINE_AA)
-    # Where data sets have no position they write 0, 0.
+    # Where datasets have no position they write 0, 0.
     placed = sample['keypoints'][0].any(-1) | (flags > 0)
     for point, flag in zip(np.array(points)[placed].tolist(), flags[placed].tolist()):
         cv2.circle(image, point, 4, FLAG_COLORS[flag], -1 if flag else 1, cv2.LINE_AA)

@@ -5,7 +5,7 @@ import argparse
 
 from rsn_mm import checkpoints
 from rsn_mm.checkpoints.files import check_destination
-from rsn_mm.engine import cli
+from rsn_mm.cli import common as cli
 
 
 def parse_args() -> argparse.Namespace:

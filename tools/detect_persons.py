@@ -13,10 +13,10 @@ import torch
 from mmengine.config import Config
 from rich.progress import track
 
+from rsn_mm.checkpoints.fitting import NUM_SHOWN, read_parameters
+from rsn_mm.cli import common as cli
 from rsn_mm.compat.mmcv_extension import MissingOpError
-from rsn_mm.engine import cli
-from rsn_mm.evaluation.result_files import check_new_file, write_json
-from rsn_mm.models.loading import NUM_SHOWN, read_parameters
+from rsn_mm.files import check_new_file, write_json
 
 if TYPE_CHECKING:
     from mmdet.apis import DetInferencer
@@ -29,7 +29,7 @@ PERSON_CATEGORY = 1
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Detect the persons of images with a detector of mmdet, and write them as a '
-        'detection file (bbox_file of a data set, --detections of tools/test.py).')
+        'detection file (bbox_file of a dataset, --detections of tools/test.py).')
     cli.add_config_options(parser)
     parser.add_argument('checkpoint', help='its checkpoint, file or URL')
     parser.add_argument('images', help="annotation file in COCO's format, of whose images the "
@@ -182,7 +182,7 @@ def detect(detector: 'DetInferencer', images: dict[int, Path], label: int, score
 def main() -> None:
     args = parse_args()
     with cli.clear_errors():
-        check_new_file(args.out, '.json', 'OUT')
+        check_new_file(args.out, 'OUT', '.json')
         if args.batch_size < 1:
             raise cli.CommandError(f'--batch-size {args.batch_size}: expected 1 or more')
         if not 0 <= args.score_thr <= 1:

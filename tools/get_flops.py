@@ -9,8 +9,8 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from rsn_mm.apis.complexity import Complexity, measure
-from rsn_mm.engine import cli
+from rsn_mm.analysis.complexity import Complexity, measure
+from rsn_mm.cli import common as cli
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs'

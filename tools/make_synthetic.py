@@ -1,9 +1,9 @@
-"""Generate pictures of people with exact keypoints, as a COCO or an MPII data set on disk."""
+"""Generate pictures of people with exact keypoints, as a COCO or an MPII dataset on disk."""
 
 import argparse
 import sys
 
-from rsn_mm.datasets.synthetic import SceneOptions, SplitOptions, write_split
+from rsn_mm.synthetic import SceneOptions, SplitOptions, write_split
 
 
 def parse_args() -> argparse.Namespace:

@@ -3,7 +3,7 @@
 
 import argparse
 
-from rsn_mm.engine import cli
+from rsn_mm.cli import common as cli
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,9 +9,10 @@ from mmengine import dump
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from rsn_mm.engine import cli, ensembles
+from rsn_mm.cli import common as cli
+from rsn_mm.cli import ensembles
 from rsn_mm.engine.optimize_hook import DTYPES
-from rsn_mm.evaluation.result_files import check_new_file
+from rsn_mm.files import check_new_file
 
 #: Where COCO's images without annotations lie, under data_root.
 TEST_DEV = dict(
@@ -43,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--detections', metavar='JSON', help='persons to test on, instead of the '
                         'bbox_file of the config, as tools/detect_persons.py writes them')
     parser.add_argument('--format-only', metavar='FILE', help='measure nothing, and write the '
-                        "results here in the format of the data set's evaluation server")
+                        "results here in the format of the dataset's evaluation server")
     parser.add_argument(
         '--test-dev', action='store_true',
         help=f'test on test-dev2017 of COCO ({TEST_DEV["ann_file"]} in data_root), and write '
@@ -68,7 +69,7 @@ def check_outputs(args: argparse.Namespace) -> None:
                                   ('--format-only', args.format_only, ('.json', '.mat'))):
         if path is not None:
             ending = next(filter(path.endswith, endings), ' or '.join(endings))
-            check_new_file(path, ending, option)
+            check_new_file(path, option, ending)
     if args.format_only is not None or args.test_dev:
         option = '--test-dev' if args.test_dev else '--format-only'
         for other in ('out', 'badcase'):
@@ -105,7 +106,7 @@ def set_data(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def set_results(cfg: Config, args: argparse.Namespace) -> None:
-    """Let the metric of the data set write its results, and drop all others."""
+    """Let the metric of the dataset write its results, and drop all others."""
     file = args.format_only
     if file is None:
         name = TEST_DEV_RESULTS.format(Path(args.config).stem)

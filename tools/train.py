@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from rsn_mm.engine import cli
-from rsn_mm.engine.load_from import check_start
-from rsn_mm.engine.run_folder import is_complete, latest_checkpoint, refuse_to_overwrite
+from rsn_mm.checkpoints.fitting import check_start
+from rsn_mm.cli import common as cli
+from rsn_mm.cli.run_folder import is_complete, latest_checkpoint, refuse_to_overwrite
 
 PLAIN = 'OptimWrapper'
 MIXED = 'rsn_mm.AmpOptimWrapper'

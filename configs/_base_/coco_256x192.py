@@ -24,7 +24,7 @@ augmentation = [
     dict(type='rsn_mm.LoadImage'),
     dict(type='rsn_mm.ExtendBBox', fixed=(0.05, 0.05), random=(0.6, 0.8)),
     # The released code counts the hips (11, 12) as upper body.
-    dict(type='rsn_mm.HalfBodyBBox', prob=0.3, min_labelled=3, extension=(0.6, 0.8),
+    dict(type='rsn_mm.HalfBodyBBox', prob=0.3, min_labeled=3, extension=(0.6, 0.8),
          upper_body_ids=list(range(13))),
     dict(type='rsn_mm.ScaleRotateBBox', scale=(0.75, 1.25), shrink=0.8, rotation=45.,
          rotation_prob=0.5),

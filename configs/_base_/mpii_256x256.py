@@ -22,7 +22,7 @@ train_pipeline = [
     dict(type='rsn_mm.LoadVisibility', flags='binary'),
     dict(type='rsn_mm.LoadImage'),
     dict(type='rsn_mm.ExtendBBox', fixed=(0.25, 0.25)),
-    dict(type='rsn_mm.HalfBodyBBox', prob=0.5, min_labelled=8, extension=(0.6, 0.6)),
+    dict(type='rsn_mm.HalfBodyBBox', prob=0.5, min_labeled=8, extension=(0.6, 0.6)),
     dict(type='rsn_mm.ScaleRotateBBox', scale=(0.75, 1.25), shrink=1., rotation=60.,
          rotation_prob=0.5),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),

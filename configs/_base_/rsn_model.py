@@ -1,7 +1,7 @@
-# The estimator; data set bases add the codec, the number of joints and the flip test.
+# The estimator; dataset bases add the codec, the number of joints and the flip test.
 model = dict(
     type='TopdownPoseEstimator',
-    # Images stay BGR, normalised with ImageNet's statistics in that order.
+    # Images stay BGR, normalized with ImageNet's statistics in that order.
     data_preprocessor=dict(
         type='PoseDataPreprocessor',
         mean=[103.53, 116.28, 123.675],

@@ -1,5 +1,5 @@
 # The released recipe: Adam, linear warm-up from a tenth over 2,400 iterations, then linear decay to
-# 0. Data set bases add `max_epochs` and the decay. 5e-4 per GPU, 8 GPUs of 32 images each.
+# 0. Dataset bases add `max_epochs` and the decay. 5e-4 per GPU, 8 GPUs of 32 images each.
 optim_wrapper = dict(
     type='rsn_mm.AmpOptimWrapper',
     dtype='bfloat16',  # heatmaps run to 255: fp16 overflows

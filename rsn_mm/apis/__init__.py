@@ -1,7 +1,7 @@
 """What other programs call."""
 
-from .complexity import Complexity, measure
-from .optimization import OptimizedEstimator, optimize
-from .predictor import Predictor
+from rsn_mm.analysis import Complexity, measure
+from rsn_mm.optimization import OptimizedEstimator, optimize
+from rsn_mm.prediction import Predictor
 
 __all__ = ['Complexity', 'OptimizedEstimator', 'Predictor', 'measure', 'optimize']

@@ -1,12 +1,22 @@
-"""Checkpoints of the released RSN and MSPN code and of MMPose, and the way back to MMPose.
+"""Checkpoint files: reading, writing, what is in them, and whether it fits a model.
 
-``convert`` makes any of them a state dict of ``rsn_mm`` and names the config that loads it;
-``to_mmpose`` is the way back. ``tools/convert_checkpoint.py`` does both for files.
+``convert`` and the other names of :mod:`rsn_mm.conversion` are found here too. They are imported
+when they are first asked for, because conversion needs the models, and the models need this
+package.
 """
 
-from .conversion import SOURCES, convert, convert_checkpoint, export_checkpoint, to_mmpose
-from .errors import CheckpointError
+import importlib
+
+from rsn_mm.errors import CheckpointError
+
 from .files import read, write
 
-__all__ = ['SOURCES', 'CheckpointError', 'convert', 'convert_checkpoint', 'export_checkpoint',
-           'read', 'to_mmpose', 'write']
+CONVERSION = ('SOURCES', 'convert', 'convert_checkpoint', 'export_checkpoint', 'to_mmpose')
+
+__all__ = ['CheckpointError', 'read', 'write', *CONVERSION]
+
+
+def __getattr__(name: str) -> object:
+    if name in CONVERSION:
+        return getattr(importlib.import_module('rsn_mm.conversion'), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .errors import CheckpointError, listing
+from rsn_mm.errors import CheckpointError, listing
 
 PARALLEL = 'module.'
 #: Counts the updates of an averaged model.

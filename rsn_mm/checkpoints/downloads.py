@@ -7,7 +7,7 @@ from urllib.parse import urlparse
 import torch
 from mmengine.dist import barrier
 
-from .errors import CheckpointError
+from rsn_mm.errors import CheckpointError
 
 WEB = ('http://', 'https://')
 

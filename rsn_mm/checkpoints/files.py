@@ -1,6 +1,5 @@
 """Checkpoint files: read without running what is in them, written whole or not at all."""
 
-import os
 import pickle
 import re
 from pathlib import Path
@@ -8,8 +7,10 @@ from typing import Any
 
 import torch
 
+from rsn_mm.errors import CheckpointError, OutputError
+from rsn_mm.files import check_new_file, written_whole
+
 from .downloads import WEB, download
-from .errors import CheckpointError
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -46,40 +47,27 @@ def _refusal(message: str) -> str:
     return f'it is no file of torch with nothing but weights in it{reason}'
 
 
-def check_destination(path: str | Path, source: str | Path, force: bool = False) -> None:
-    """Refuse a destination that something would be lost at.
+def check_destination(path: str | Path, source: str | Path, overwrite: bool = False) -> None:
+    """Refuse a destination that something would be lost at, and make its folder.
 
     Raises:
-        CheckpointError: If it is a folder, the source, or there already and not ``force``.
+        OutputError: If it is a folder, the source, or there already and not ``overwrite``.
     """
     path = Path(path)
-    if path.is_dir():
-        raise CheckpointError(f'{path} is a folder, expected the name of a file')
-    if path.exists() and Path(source).exists() and path.samefile(source):
-        raise CheckpointError(f'{path} is the checkpoint to convert, choose another name')
-    if path.exists() and not force:
-        raise CheckpointError(f'{path} is there already; --force overwrites it')
+    if path.is_file() and Path(source).exists() and path.samefile(source):
+        raise OutputError(f'{path} is the checkpoint to convert, choose another name')
+    check_new_file(path, 'checkpoint', overwrite=overwrite)
 
 
-def write(checkpoint: dict[str, Any], path: str | Path, force: bool = False) -> None:
-    """Write a checkpoint beside its place, then move it there.
+def write(checkpoint: dict[str, Any], path: str | Path, overwrite: bool = False) -> None:
+    """Write a checkpoint.
 
     Raises:
-        CheckpointError: If it is there already and not ``force``, or cannot be written.
+        OutputError: If it is there already and not ``overwrite``, or cannot be written.
     """
-    path = Path(path)
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
+    check_new_file(path, 'checkpoint', overwrite=overwrite)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(part, 'xb') as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            if path.exists() and not force:
-                raise CheckpointError(f'{path} is there already; --force overwrites it')
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with written_whole(path) as file:
+            torch.save(checkpoint, file)
     except OSError as error:
-        raise CheckpointError(f'{path} cannot be written: {error}') from error
+        raise OutputError(f'checkpoint {path} cannot be written: {error}') from error

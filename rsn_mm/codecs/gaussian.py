@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rsn_mm.errors import OptionError
+
 #: OpenCV's fixed tables for small kernels; larger ones follow the sigma rule below.
 SMALL_KERNELS = {
     1: (1.0,),
@@ -20,13 +22,13 @@ SMALL_KERNELS = {
 
 
 def gaussian_kernel(size: int) -> np.ndarray:
-    """Normalised one-dimensional kernel, (size,) float64.
+    """Normalized one-dimensional kernel, (size,) float64.
 
     Args:
         size: Odd number of taps. Sigma is ``0.3 * ((size - 1) * 0.5 - 1) + 0.8`` cells.
     """
     if size < 1 or size % 2 == 0:
-        raise ValueError(f'kernel size {size}: expected an odd number, 1 or more')
+        raise OptionError(f'kernel size {size}: expected an odd number, 1 or more')
     if size in SMALL_KERNELS:
         return np.array(SMALL_KERNELS[size])
     sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
@@ -54,7 +56,7 @@ def blur_matrix(length: int, kernel_size: int, border: int = 0) -> np.ndarray:
 
 
 def blur(maps: Tensor, kernel_size: int, dim: int) -> Tensor:
-    """Blurred maps without the cells whose neighbours are missing: ``kernel_size - 1`` fewer.
+    """Blurred maps without the cells whose neighbors are missing: ``kernel_size - 1`` fewer.
 
     Cells that are equally far are added before they are weighed: what is symmetric stays so to the
     last bit, on every device, and cells that ought to be equal are.

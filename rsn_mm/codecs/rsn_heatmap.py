@@ -9,6 +9,7 @@ from mmpose.codecs.base import BaseKeypointCodec
 from torch import Tensor
 from torch.nn.functional import embedding
 
+from rsn_mm.errors import OptionError
 from rsn_mm.registry import KEYPOINT_CODECS
 
 from .gaussian import blur_matrix
@@ -37,7 +38,7 @@ class RSNHeatmap(BaseKeypointCodec):
 
     Rules of the reference: a joint is put on the cell it falls into, the map is blurred, and scaled
     so that its largest value is 255 (near a border this need not be at the joint). Visibility flags
-    are COCO's: 2 visible, 1 occluded but labelled, 0 unlabelled.
+    are COCO's: 2 visible, 1 occluded but labeled, 0 unlabeled.
 
     Args:
         input_size: (W, H) of the network's input in pixels.
@@ -50,8 +51,8 @@ class RSNHeatmap(BaseKeypointCodec):
             ``'heatmaps'``, all levels.
 
     Raises:
-        ValueError: If a size, a kernel or ``targets`` is not as described, or the stride from input
-            to heatmap is not the same in x and y.
+        OptionError: If a size, a kernel or ``targets`` is not as described, or the stride from
+            input to heatmap is not the same in x and y.
     """
 
     def __init__(self, input_size: Sequence[int], heatmap_size: Sequence[int] | None = None,
@@ -60,24 +61,24 @@ class RSNHeatmap(BaseKeypointCodec):
         _check_size('input_size', input_size)
         if heatmap_size is None:
             if any(n % NETWORK_STRIDE for n in input_size):
-                raise ValueError(f'RSNHeatmap: input_size={tuple(input_size)}, expected multiples '
-                                 f'of {NETWORK_STRIDE}, or a heatmap_size')
+                raise OptionError(f'RSNHeatmap: input_size={tuple(input_size)}, expected multiples '
+                                  f'of {NETWORK_STRIDE}, or a heatmap_size')
             heatmap_size = [n // NETWORK_STRIDE for n in input_size]
         _check_size('heatmap_size', heatmap_size)
         if not kernel_sizes:
-            raise ValueError('RSNHeatmap: kernel_sizes is empty, expected one kernel per level')
+            raise OptionError('RSNHeatmap: kernel_sizes is empty, expected one kernel per level')
         for size in (*kernel_sizes, blur_kernel_size):
             if not isinstance(size, int) or size < 1 or size % 2 == 0:
-                raise ValueError(f'RSNHeatmap: kernel size {size}, expected an odd number')
+                raise OptionError(f'RSNHeatmap: kernel size {size}, expected an odd number')
         if blur_kernel_size > MAX_BLUR_KERNEL:
-            raise ValueError(f'RSNHeatmap: blur_kernel_size={blur_kernel_size}, expected at most '
-                             f'{MAX_BLUR_KERNEL}: it reaches over the border of {DECODE_BORDER} '
-                             'cells')
+            raise OptionError(f'RSNHeatmap: blur_kernel_size={blur_kernel_size}, expected at most '
+                              f'{MAX_BLUR_KERNEL}: it reaches over the border of {DECODE_BORDER} '
+                              'cells')
         if targets not in TARGETS:
-            raise ValueError(f'RSNHeatmap: targets={targets!r}, expected one of {TARGETS}')
+            raise OptionError(f'RSNHeatmap: targets={targets!r}, expected one of {TARGETS}')
         stride_wh = [n / m for n, m in zip(input_size, heatmap_size)]
         if stride_wh[0] != stride_wh[1]:
-            raise ValueError(
+            raise OptionError(
                 f'RSNHeatmap: input_size={tuple(input_size)} over heatmap_size='
                 f'{tuple(heatmap_size)} gives strides {stride_wh[0]:g} in x and {stride_wh[1]:g} '
                 'in y, expected the same (input_size / 4 for these networks)')
@@ -117,7 +118,7 @@ class RSNHeatmap(BaseKeypointCodec):
         Returns:
             With ``targets='joints'``: ``keypoint_cells`` (N, K, 2), x, y of whole cells, and
             ``keypoint_visibility`` (N, K), 0 outside the input. With ``'heatmap'``: ``heatmaps``
-            (K, H, W) and ``keypoint_weights`` (N, K), 1 where labelled; with ``'heatmaps'`` lists
+            (K, H, W) and ``keypoint_weights`` (N, K), 1 where labeled; with ``'heatmaps'`` lists
             of both over the levels. The last two take one instance, N = 1.
         """
         if keypoints_visible is None:
@@ -127,8 +128,8 @@ class RSNHeatmap(BaseKeypointCodec):
         if self.targets == 'joints':
             return dict(keypoint_cells=cells.numpy(), keypoint_visibility=visibility.numpy())
         if len(keypoints) != 1:
-            raise ValueError(f'RSNHeatmap: {len(keypoints)} instances in one sample, expected 1 '
-                             f'with targets={self.targets!r}')
+            raise OptionError(f'RSNHeatmap: {len(keypoints)} instances in one sample, expected 1 '
+                              f'with targets={self.targets!r}')
         heatmaps = self.render_cells(cells, visibility)[0].numpy()
         weights = (visibility > 0).float().numpy()
         if self.targets == 'heatmap':
@@ -206,8 +207,8 @@ class RSNHeatmap(BaseKeypointCodec):
         """
         width, height = self.heatmap_size
         if heatmaps.shape[-2:] != (height, width):
-            raise ValueError(f'RSNHeatmap: heatmaps of (H, W) = {tuple(heatmaps.shape[-2:])}, '
-                             f'expected {(height, width)}')
+            raise OptionError(f'RSNHeatmap: heatmaps of (H, W) = {tuple(heatmaps.shape[-2:])}, '
+                              f'expected {(height, width)}')
         heatmaps = heatmaps.float().contiguous()
         with torch.autocast(heatmaps.device.type, enabled=False):
             peaks = self._peak_finder(heatmaps.device)(heatmaps.flatten(0, 1))
@@ -265,4 +266,4 @@ def _memory(shape: Sequence[int], device: torch.device) -> Tensor:
 def _check_size(name: str, size_wh: object) -> None:
     if not (isinstance(size_wh, Sequence) and len(size_wh) == 2
             and all(isinstance(n, int) and n > 0 for n in size_wh)):
-        raise ValueError(f'RSNHeatmap: {name}={size_wh}, expected (width, height)')
+        raise OptionError(f'RSNHeatmap: {name}={size_wh}, expected (width, height)')

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
+from rsn_mm.errors import RsnMmError
+
 from . import plain_ops
 from .stack import MMCV_WITH_OPS_COMMAND, StackError
 
@@ -23,7 +25,7 @@ PLAIN_OPS: dict[str, Callable] = {
 }
 
 
-class MissingOpError(RuntimeError):
+class MissingOpError(RsnMmError, RuntimeError):
     """A compiled op of mmcv was called where mmcv has none."""
 
 

@@ -19,7 +19,7 @@ def nms(bboxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -
     Returns:
         ``(M,)`` int64, indices of the kept boxes by descending score, on the device of the boxes.
     """
-    # Each decision depends on those before: on the host, where a step costs no synchronisation.
+    # Each decision depends on those before: on the host, where a step costs no synchronization.
     boxes_xyxy = _on_host(bboxes)
     remaining = scores.detach().cpu().sort(descending=True, stable=True).indices
     kept = []

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from rsn_mm.errors import RsnMmError
+
 MMCV_WITH_OPS_COMMAND = (
     'pip install "setuptools<81" ninja psutil; MMCV_WITH_OPS=1 FORCE_CUDA=0 '
     'pip install --no-deps --no-build-isolation --no-binary mmcv mmcv==2.1.0'
@@ -19,7 +21,7 @@ XTCOCOTOOLS_COMMAND = (
 PACKAGE_OF = {'cv2': 'opencv-python', 'PIL': 'pillow', 'yaml': 'pyyaml'}
 
 
-class StackError(ImportError):
+class StackError(RsnMmError, ImportError):
     """A package of the stack is missing, broken, or of a version that does not work here."""
 
 

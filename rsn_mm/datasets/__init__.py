@@ -1,5 +1,6 @@
+from rsn_mm.synthetic import SyntheticCocoDataset
+
 from . import transforms
 from .mpii import MpiiDataset
-from .synthetic import SyntheticCocoDataset
 
 __all__ = ['MpiiDataset', 'SyntheticCocoDataset', 'transforms']

@@ -1,6 +1,6 @@
 """What is in annotation and detection files, and what of it MMPose's datasets keep.
 
-The datasets skip silently: crowds, persons without labelled joints, boxes without area. Here it is
+The datasets skip silently: crowds, persons without labeled joints, boxes without area. Here it is
 counted, after their rules (``BaseCocoStyleDataset.parse_data_info`` and ``_is_valid_instance``).
 """
 
@@ -77,7 +77,7 @@ def _describe_mpii(content: list[dict], kept: int) -> str:
         fate = 'kept'
         joints = annotation.get('joints')  # those of the test set have none, and are kept
         if kept == len(content):
-            pass  # our own data set keeps everybody when testing
+            pass  # our own dataset keeps everybody when testing
         elif annotation['scale'] <= 0:
             fate = 'with an empty box'
         elif joints and not any(value > 0 or value != value for xy in joints for value in xy):
@@ -124,11 +124,11 @@ def explain_failure(dataset_cfg: dict) -> str | None:
         root = cfg.get('data_root') or ''
         ann_file = os.path.join(root, cfg.get('ann_file') or '')
         detections = cfg.get('bbox_file')
-        # MMPose's data set of MPII wants joints in testing, too.
-        unlabelled = cfg.get('test_mode') and 'rsn_mm' in str(cfg.get('type'))
+        # MMPose's dataset of MPII wants joints in testing, too.
+        unlabeled = cfg.get('test_mode') and 'rsn_mm' in str(cfg.get('type'))
         problem = _explain_file(
             ann_file, partial(_annotation_problems, needed=not detections,
-                              labelled=not unlabelled))
+                              labeled=not unlabeled))
         if problem is None and detections:
             problem = _explain_file(
                 detections, partial(_detection_problems, ann_file=ann_file))
@@ -158,16 +158,16 @@ def _explain_file(path: str, problems: Callable[[object], Iterator[str]]) -> str
     return None if problem is None else f'{path}: {problem}'
 
 
-def _annotation_problems(content: object, needed: bool, labelled: bool) -> Iterator[str]:
+def _annotation_problems(content: object, needed: bool, labeled: bool) -> Iterator[str]:
     """What is wrong.
 
     Args:
         content: Of the file.
         needed: That no annotation is kept is wrong, too.
-        labelled: So is a person of MPII without joints.
+        labeled: So is a person of MPII without joints.
     """
     if isinstance(content, list):
-        keys = MPII_KEYS + MPII_JOINT_KEYS * labelled
+        keys = MPII_KEYS + MPII_JOINT_KEYS * labeled
         for i, annotation in enumerate(content):
             missing = [key for key in keys if key not in annotation]
             if missing:
@@ -177,7 +177,7 @@ def _annotation_problems(content: object, needed: bool, labelled: bool) -> Itera
             if joints != joints_vis:
                 yield f'annotation {i} has {joints} joints and {joints_vis} joints_vis'
         if not content:
-            yield 'the data set is empty: the file has no annotation'
+            yield 'the dataset is empty: the file has no annotation'
         return
     expected = ('images', 'annotations') if needed else ('images', )
     if not isinstance(content, dict) or not set(expected) <= content.keys():
@@ -192,7 +192,7 @@ def _annotation_problems(content: object, needed: bool, labelled: bool) -> Itera
     for annotation in content.get('annotations', ()):
         yield from _coco_entry_problems(annotation)
     if needed and not _coco_fates(content)[0]['kept']:
-        yield f'the data set is empty: of its file MMPose {_describe_coco(content, 0)}'
+        yield f'the dataset is empty: of its file MMPose {_describe_coco(content, 0)}'
 
 
 def _coco_entry_problems(annotation: dict) -> Iterator[str]:
@@ -221,5 +221,5 @@ def _detection_problems(content: object, ann_file: str) -> Iterator[str]:
         elif len(detection['bbox']) < 4:
             yield f'detection {i} has bbox {detection["bbox"]}, expected x, y, width, height'
     if not any(d['category_id'] == PERSON_CATEGORY for d in content):
-        yield (f'the data set is empty: none of {len(content)} detections is a person '
+        yield (f'the dataset is empty: none of {len(content)} detections is a person '
                f'(category_id {PERSON_CATEGORY})')

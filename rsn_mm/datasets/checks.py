@@ -8,18 +8,16 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from rsn_mm.errors import DataError
+
 from .annotation_files import describe_selection
 
-#: COCO's flags: not labelled, labelled but occluded, visible.
+#: COCO's flags: not labeled, labeled but occluded, visible.
 VISIBILITY_FLAGS = frozenset((0, 1, 2))
 #: Problems of one kind that a message shows; the rest is counted.
 NUM_SHOWN = 3
 #: Samples between two lines of progress.
 PROGRESS_INTERVAL = 50_000
-
-
-class DataError(ValueError):
-    """Data that cannot be trained or tested on; the message says which and why."""
 
 
 # ------------------------------------------------------------------------------------ one sample
@@ -61,7 +59,7 @@ def _position_problems(sample: dict, num_keypoints: int | None) -> Iterator[str]
     if keypoints is not None:
         expected = keypoints.shape[1] if num_keypoints is None else num_keypoints
         if keypoints.shape[1:] != (expected, 2):
-            yield f'{keypoints.shape[1]} joints, expected the {expected} of the data set'
+            yield f'{keypoints.shape[1]} joints, expected the {expected} of the dataset'
         elif not np.isfinite(keypoints).all():
             person, joint = np.argwhere(~np.isfinite(keypoints))[0][:2]
             yield f'joint {joint} is at {tuple(keypoints[person, joint].tolist())}'
@@ -77,31 +75,31 @@ def _flag_problems(sample: dict) -> Iterator[str]:
              else np.ravel(sample.get('keypoints_visible', ())).tolist())
     if not VISIBILITY_FLAGS.issuperset(flags):
         joint, flag = next((i, f) for i, f in enumerate(flags) if f not in VISIBILITY_FLAGS)
-        yield (f'joint {joint} has visibility flag {flag}, expected 0 (not labelled), 1 (occluded) '
+        yield (f'joint {joint} has visibility flag {flag}, expected 0 (not labeled), 1 (occluded) '
                'or 2 (visible)')
 
 
-# ---------------------------------------------------------------------------------- one data set
+# ---------------------------------------------------------------------------------- one dataset
 
 
 def check_dataset(dataset: BaseDataset) -> str:
-    """Go through all annotations of a data set, wrapped ones not included.
+    """Go through all annotations of a dataset, wrapped ones not included.
 
     Args:
-        dataset: A top-down dataset of MMPose, initialised: ``CocoDataset``, ``AicDataset``,
+        dataset: A top-down dataset of MMPose, initialized: ``CocoDataset``, ``AicDataset``,
             ``MpiiDataset`` and the like.
 
     Returns:
         One line on what is kept of the annotation file and what MMPose skipped.
 
     Raises:
-        DataError: If the data set is empty, an annotation has a NaN or infinite joint, another
-            number of joints than the data set, a visibility flag other than 0, 1, 2 or a box
+        DataError: If the dataset is empty, an annotation has a NaN or infinite joint, another
+            number of joints than the dataset, a visibility flag other than 0, 1, 2 or a box
             without area, or an image does not exist. The message names the file, the first few
             annotations or images and how many there are.
     """
     if len(dataset) == 0:
-        raise DataError(f'{source_of(dataset)}: the data set is empty')
+        raise DataError(f'{source_of(dataset)}: the dataset is empty')
     if getattr(dataset, 'data_mode', 'topdown') != 'topdown':
         raise DataError(f'{source_of(dataset)}: data_mode={dataset.data_mode!r}, expected '
                         "'topdown', one person per sample")

@@ -61,7 +61,7 @@ class MpiiDataset(MMPoseMpiiDataset):
         return instances, list(images.values())
 
     def _instance(self, index: int, person: dict) -> dict:
-        """A person as MMPose's data set gives it."""
+        """A person as MMPose's dataset gives it."""
         center = np.array(person['center'], dtype=np.float32)
         scale = np.array([person['scale']] * 2, dtype=np.float32) * SCALE_UNIT
         if center[0] != -1:

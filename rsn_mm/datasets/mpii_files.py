@@ -39,7 +39,7 @@ def read_persons(path: str) -> list[dict]:
         DataError: If the file is not there, no such list, or an entry lacks something.
     """
     if not exists(path):
-        raise DataError(f'{path} does not exist (ann_file of an MPII data set)')
+        raise DataError(f'{path} does not exist (ann_file of an MPII dataset)')
     try:
         persons = json.loads(get_text(path))
     except ValueError as error:
@@ -47,28 +47,28 @@ def read_persons(path: str) -> list[dict]:
     if not isinstance(persons, list) or not all(isinstance(p, dict) for p in persons):
         raise DataError(f"{path}: expected MPII's format, a list of persons")
     if not persons:
-        raise DataError(f'{path}: the data set is empty: the file has no annotation')
-    labelled = has_joints(persons[0])
+        raise DataError(f'{path}: the dataset is empty: the file has no annotation')
+    labeled = has_joints(persons[0])
     for i, person in enumerate(persons):
         missing = [key for key in PERSON_KEYS if key not in person]
         if missing:
             raise DataError(f'{path}: annotation {i} has no {", ".join(map(repr, missing))}')
-        problem = next(_problems(person, labelled), None)
+        problem = next(_problems(person, labeled), None)
         if problem is not None:
             raise DataError(f'{path}: annotation {i} ({person["image"]}) has {problem}')
     return persons
 
 
-def _problems(person: dict, labelled: bool) -> Iterator[str]:
+def _problems(person: dict, labeled: bool) -> Iterator[str]:
     if not str(person['image']).split('.')[0].isdigit():
         yield 'an image name that does not start with a number and a point, as those of MPII do'
     if _shape(person['center']) != (2, ):
         yield f'center {person["center"]}, expected x, y'
     if _shape(person['scale']) != ():
         yield f'scale {person["scale"]}, expected a number'
-    if has_joints(person) != labelled:
-        yield 'no joints, but annotation 0 has' if labelled else 'joints, but annotation 0 has none'
-    if labelled:
+    if has_joints(person) != labeled:
+        yield 'no joints, but annotation 0 has' if labeled else 'joints, but annotation 0 has none'
+    if labeled:
         for key, shape in (('joints', (NUM_JOINTS, 2)), ('joints_vis', (NUM_JOINTS, ))):
             if _shape(person.get(key)) != shape:
                 yield f'{key} of shape {_shape(person.get(key))}, expected {shape}'
@@ -104,7 +104,7 @@ def read_head_boxes(path: str, persons: list[dict], ann_file: str) -> np.ndarray
             persons, or one without area.
     """
     if not exists(path):
-        raise DataError(f'{path} does not exist (headbox_file of an MPII data set); PCKh is '
+        raise DataError(f'{path} does not exist (headbox_file of an MPII dataset); PCKh is '
                         'measured by the head boxes in mpii_gt_val.mat')
     try:
         with get_local_path(path) as local_path:
@@ -137,11 +137,11 @@ def _check_order(path: str, positions: np.ndarray, persons: list[dict], ann_file
                         f'{(NUM_JOINTS, 2, len(persons))}: the joints of {ann_file}')
     different = []
     for i, person in enumerate(persons):
-        labelled = np.array(person.get('joints_vis', ()), dtype=bool)
-        if not labelled.any():
+        labeled = np.array(person.get('joints_vis', ()), dtype=bool)
+        if not labeled.any():
             continue
         distances = np.linalg.norm(
-            np.array(person['joints'])[labelled] - positions[labelled, :, i], axis=-1)
+            np.array(person['joints'])[labeled] - positions[labeled, :, i], axis=-1)
         if not distances.mean() <= SAME_PERSON:
             different.append(i)
     if not different:

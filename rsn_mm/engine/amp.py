@@ -9,6 +9,7 @@ from mmengine.optim import AmpOptimWrapper as MMEngineAmpOptimWrapper
 from mmengine.optim import OptimWrapper
 from torch import nn
 
+from rsn_mm.errors import OptionError
 from rsn_mm.registry import OPTIM_WRAPPERS
 
 
@@ -27,18 +28,18 @@ class AmpOptimWrapper(MMEngineAmpOptimWrapper):
             ``clip_grad``.
 
     Raises:
-        ValueError: If ``dtype`` is anything else, or options of a loss scale are given.
+        OptionError: If ``dtype`` is anything else, or options of a loss scale are given.
     """
 
     def __init__(self, dtype: str | torch.dtype = 'bfloat16', **kwargs) -> None:
         if dtype not in ('bfloat16', torch.bfloat16):
-            raise ValueError(
+            raise OptionError(
                 f"AmpOptimWrapper: dtype={dtype!r}, expected 'bfloat16': heatmaps run to 255, and "
                 'float16 overflows on their squared errors; float32 is OptimWrapper (--no-amp)')
         for name in ('loss_scale', 'use_fsdp'):
             if name in kwargs:
-                raise ValueError(f'AmpOptimWrapper: {name}={kwargs[name]!r} has no effect, '
-                                 'bfloat16 needs no loss scale; leave it out')
+                raise OptionError(f'AmpOptimWrapper: {name}={kwargs[name]!r} has no effect, '
+                                  'bfloat16 needs no loss scale; leave it out')
         # Past mmengine's own __init__, which makes a scaler and refuses a machine without a GPU.
         OptimWrapper.__init__(self, **kwargs)
         self.cast_dtype = torch.bfloat16
@@ -54,7 +55,7 @@ class AmpOptimWrapper(MMEngineAmpOptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Mixed precision in forward, and no gradient synchronisation while accumulating."""
+        """Mixed precision in forward, and no gradient synchronization while accumulating."""
         with OptimWrapper.optim_context(self, model), torch.autocast(
                 torch.device(get_device()).type, dtype=self.cast_dtype):
             yield

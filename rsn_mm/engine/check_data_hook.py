@@ -21,15 +21,15 @@ from rsn_mm.registry import HOOKS
 
 @HOOKS.register_module()
 class CheckDataHook(Hook):
-    """Checks the data sets of a run against themselves and against the model, before it starts.
+    """Checks the datasets of a run against themselves and against the model, before it starts.
 
-    What MMPose's datasets skip silently is logged in one line per data set. The first process looks
+    What MMPose's datasets skip silently is logged in one line per dataset. The first process looks
     and tells the others, so that all of them stop.
 
     Raises:
         DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; if the numbers of joints of
-            data set and head, or the sizes of pipeline and head, differ; if a metric refuses the
-            data set in its ``check_dataset``; and if one of validation in training has a
+            dataset and head, or the sizes of pipeline and head, differ; if a metric refuses the
+            dataset in its ``check_dataset``; and if one of validation in training has a
             ``result_file``.
     """
 
@@ -101,7 +101,7 @@ def check_head(head: BaseHead, dataset: object, test_cfg: dict | None, mode: str
 
 
 def _check_joints(dataset: object, transforms: list, channels: int | None, mode: str) -> None:
-    """A ``KeypointConverter`` in the pipeline changes the number of joints of the data set."""
+    """A ``KeypointConverter`` in the pipeline changes the number of joints of the dataset."""
     joints = getattr(dataset, 'metainfo', {}).get('num_keypoints')
     for transform in transforms:
         if type(transform).__name__ == 'KeypointConverter':

@@ -6,11 +6,10 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.runner import Runner
 
+from rsn_mm.files import written_whole
 from rsn_mm.registry import HOOKS
 
 BACKEND = 'rsn_mm_checkpoints'
-#: Ending of a file that is being written.
-PART = '.part'
 
 
 class CheckpointBackend(LocalBackend):
@@ -23,11 +22,8 @@ class CheckpointBackend(LocalBackend):
     def put(self, obj: bytes, filepath: str) -> None:
         """Write a file beside its place and move it there once it is on the disk."""
         os.makedirs(os.path.dirname(filepath), exist_ok=True)
-        with open(f'{filepath}{PART}', 'wb') as file:
+        with written_whole(filepath) as file:
             file.write(obj)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(f'{filepath}{PART}', filepath)
 
     def remove(self, filepath: str) -> None:
         """Remember a file to remove."""

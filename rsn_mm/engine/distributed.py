@@ -1,26 +1,10 @@
-"""Distributed runs on machines without a GPU, which mmengine alone cannot."""
+"""The distributed wrapper of a model on the CPU, which mmengine alone does not have."""
 
-import atexit
-import os
-import subprocess
-import sys
-
-import torch
-import torch.distributed as dist
-from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
 from torch import nn
 
 from rsn_mm.registry import MODEL_WRAPPERS
-
-DEFAULT_PORT = '29500'
-
-#: What the launchers call rank, number of processes and rank on the node.
-RANK_VARIABLES = dict(
-    pytorch=('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
-    slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
-    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'))
 
 
 @MODEL_WRAPPERS.register_module()
@@ -43,65 +27,3 @@ class CPUDistributedDataParallel(MMDistributedDataParallel):
                       'statistics of each process', logger='current')
         kwargs['device_ids'] = None
         super().__init__(module, broadcast_buffers=broadcast_buffers, **kwargs)
-
-
-def prepare(cfg: Config) -> None:
-    """Before ``Runner.from_cfg``: let a distributed run without a GPU go over gloo.
-
-    mmengine would ask for CUDA whatever the backend. With ``launcher='none'``, with a GPU, and
-    where the process group is there already, nothing is done.
-
-    Args:
-        cfg: The run's config, whose ``model_wrapper_cfg`` is set.
-
-    Raises:
-        ValueError: If the launcher's environment variables are missing.
-    """
-    launcher = cfg.get('launcher', 'none')
-    if launcher == 'none' or torch.cuda.is_available():
-        return
-    if not dist.is_initialized():
-        _set_environment(launcher)
-        dist.init_process_group('gloo')
-    wrapper = cfg.get('model_wrapper_cfg') or dict(
-        find_unused_parameters=cfg.get('find_unused_parameters', False))
-    if wrapper.get('type', 'MMDistributedDataParallel') == 'MMDistributedDataParallel':
-        cfg.model_wrapper_cfg = {**wrapper, 'type': 'rsn_mm.CPUDistributedDataParallel'}
-
-
-def leave() -> None:
-    """End a process of a distributed run over gloo that has done its work, with status 0.
-
-    Gloo's threads drop their last tensors when they please. Where the interpreter is being torn
-    down by then, the process aborts ("terminate called without an active exception"), although
-    everything is written. So it ends without being torn down. Other processes go on.
-    """
-    if not dist.is_initialized() or dist.get_backend() != 'gloo':
-        return
-    dist.barrier()  # who leaves closes connections that the others may still use
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
-
-
-def _set_environment(launcher: str) -> None:
-    """Set the variables that torch reads, from those of the launcher."""
-    missing = [name for name in RANK_VARIABLES[launcher] if name not in os.environ]
-    if missing:
-        raise ValueError(f'--launcher {launcher}: the environment has no {", ".join(missing)}; '
-                         'start with tools/dist_train.sh, dist_test.sh, slurm_train.sh or '
-                         'slurm_test.sh, or leave --launcher out')
-    for name, source in zip(RANK_VARIABLES['pytorch'], RANK_VARIABLES[launcher]):
-        os.environ[name] = os.environ[source]
-    os.environ.setdefault('MASTER_PORT', DEFAULT_PORT)
-    if 'MASTER_ADDR' not in os.environ:
-        os.environ['MASTER_ADDR'] = _first_host() if launcher == 'slurm' else '127.0.0.1'
-
-
-def _first_host() -> str:
-    """The first host of a Slurm job."""
-    hosts = subprocess.run(
-        ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']],
-        capture_output=True, text=True, check=True).stdout
-    return hosts.split()[0]

@@ -5,11 +5,10 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from rsn_mm.apis.optimization import DTYPES, optimize
+from rsn_mm.errors import CommandError, OptionError
 from rsn_mm.models import Ensemble
+from rsn_mm.optimization.estimator import DTYPES, optimize
 from rsn_mm.registry import HOOKS
-
-from .errors import CommandError
 
 
 @HOOKS.register_module()
@@ -25,14 +24,14 @@ class OptimizeHook(Hook):
 
     Raises:
         CommandError: If the model has no such form.
-        ValueError: If ``dtype`` is neither.
+        OptionError: If ``dtype`` is neither.
     """
 
     priority = 'VERY_LOW'
 
     def __init__(self, dtype: str = 'fp32') -> None:
         if dtype not in DTYPES:
-            raise ValueError(f'OptimizeHook: dtype={dtype!r}, expected one of {tuple(DTYPES)}')
+            raise OptionError(f'OptimizeHook: dtype={dtype!r}, expected one of {tuple(DTYPES)}')
         self.dtype = DTYPES[dtype]
 
     def before_test_epoch(self, runner: Runner) -> None:

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from mmpose.engine.hooks import PoseVisualizationHook as MMPoseVisualizationHook
 from mmpose.structures import PoseDataSample, merge_data_samples
 
+from rsn_mm.errors import OptionError
 from rsn_mm.registry import HOOKS
 
 
@@ -31,14 +32,14 @@ class PoseVisualizationHook(MMPoseVisualizationHook):
         backend_args: How the images are read.
 
     Raises:
-        ValueError: If ``interval`` is below 1.
+        OptionError: If ``interval`` is below 1.
     """
 
     def __init__(self, enable: bool = False, interval: int = 50, kpt_thr: float = 0.3,
                  show: bool = False, wait_time: float = 0., out_dir: str | None = None,
                  backend_args: dict | None = None) -> None:
         if interval < 1:
-            raise ValueError(f'PoseVisualizationHook: interval={interval}, expected 1 or more')
+            raise OptionError(f'PoseVisualizationHook: interval={interval}, expected 1 or more')
         super().__init__(enable=enable, interval=interval, kpt_thr=kpt_thr, show=show,
                          wait_time=wait_time, out_dir=out_dir, backend_args=backend_args)
 

@@ -6,9 +6,8 @@ import mmpose.evaluation.metrics as mmpose_metrics
 from mmengine.logging import print_log
 
 from rsn_mm.datasets.checks import DataError
+from rsn_mm.files import check_new_file, write_json
 from rsn_mm.registry import METRICS
-
-from .result_files import check_new_file, write_json
 
 #: Decimals of a pixel that are written; COCO recommends one.
 DECIMALS = 3
@@ -37,7 +36,7 @@ class CocoMetric(mmpose_metrics.CocoMetric):
     def __init__(self, *args, result_file: str | None = None, format_only: bool = False,
                  **kwargs) -> None:
         if result_file is not None:
-            check_new_file(result_file, '.json', 'result_file')
+            check_new_file(result_file, 'result_file', '.json')
         elif format_only:
             raise DataError('CocoMetric: format_only=True measures nothing and without a '
                             'result_file writes nothing; set result_file')

@@ -9,9 +9,8 @@ from mmpose.evaluation.metrics import MpiiPCKAccuracy
 
 from rsn_mm.datasets.checks import DataError, leaf_datasets, source_of
 from rsn_mm.datasets.mpii_files import NUM_JOINTS
+from rsn_mm.files import check_new_file, write_matlab
 from rsn_mm.registry import METRICS
-
-from .result_files import check_new_file, write_matlab
 
 #: Joints of a group, by MMPose's indices. The upper neck (8) counts in the mean alone.
 GROUPS = dict(Head=(9, ), Shoulder=(13, 12), Elbow=(14, 11), Wrist=(15, 10), Hip=(3, 2),
@@ -28,7 +27,7 @@ class MpiiPCKh(MpiiPCKAccuracy):
     """MMPose's ``MpiiPCKAccuracy``, its numbers as a table, and the predictions in a file.
 
     The metrics have MMPose's names and values: ``Head PCK`` to ``Ankle PCK`` and the mean ``PCK``
-    at half the head size, and ``PCK@0.1``. A group is left out of whose joints no one is labelled;
+    at half the head size, and ``PCK@0.1``. A group is left out of whose joints no one is labeled;
     where one side has none, the other counts (MMPose averages -100 in).
 
     Args:
@@ -51,7 +50,7 @@ class MpiiPCKh(MpiiPCKAccuracy):
             raise DataError('MpiiPCKh: format_only=True measures nothing and without a result_file '
                             'writes nothing; set result_file')
         if result_file is not None:
-            check_new_file(result_file, '.mat', 'result_file')
+            check_new_file(result_file, 'result_file', '.mat')
         self.result_file = result_file
         self.format_only = format_only
 
@@ -70,12 +69,12 @@ class MpiiPCKh(MpiiPCKAccuracy):
             if not self.format_only and not getattr(leaf, 'headbox_file', None):
                 raise DataError(
                     f'{source_of(leaf)}: PCKh is measured by head boxes, but headbox_file of the '
-                    'data set is not set (mpii_gt_val.mat for mpii_val.json); for predictions '
+                    'dataset is not set (mpii_gt_val.mat for mpii_val.json); for predictions '
                     'alone set format_only=True and result_file of the evaluator')
             total = getattr(leaf, 'num_annotations', len(leaf))
             if self.result_file is not None and total != len(leaf):
                 raise DataError(f'{source_of(leaf)}: result_file is to hold all {total} persons, '
-                                f'but the data set has {len(leaf)} of them (indices)')
+                                f'but the dataset has {len(leaf)} of them (indices)')
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
         """Keep the predictions of a batch, and what they are measured by."""
@@ -99,13 +98,13 @@ class MpiiPCKh(MpiiPCKAccuracy):
             self._write(results)
         if self.format_only:
             return {}
-        labelled = np.concatenate([result['mask'] for result in results]).any(axis=0)
-        if not np.delete(labelled, NOT_COUNTED).any():
-            raise DataError(f'MpiiPCKh: none of the {len(results)} persons has a labelled joint; '
+        labeled = np.concatenate([result['mask'] for result in results]).any(axis=0)
+        if not np.delete(labeled, NOT_COUNTED).any():
+            raise DataError(f'MpiiPCKh: none of the {len(results)} persons has a labeled joint; '
                             'for predictions alone set format_only=True and result_file')
         metrics = super().compute_metrics(results)
         for group, joints in GROUPS.items():
-            sides = labelled[list(joints)]
+            sides = labeled[list(joints)]
             if not sides.any():
                 del metrics[f'{group} PCK']
             elif not sides.all():
@@ -125,7 +124,7 @@ class MpiiPCKh(MpiiPCKAccuracy):
         missing = sorted(set(range(len(results))) - keypoints.keys())
         if missing:
             raise DataError(f'result_file {self.result_file}: {len(results)} predictions, but none '
-                            f'for person {missing[0]} of the annotation file; use the data set '
+                            f'for person {missing[0]} of the annotation file; use the dataset '
                             'rsn_mm.MpiiDataset with test_mode=True')
         predictions = np.stack([keypoints[i] for i in range(len(results))]) + ORIGIN
         write_matlab(self.result_file, dict(preds=predictions.astype(np.float64)), 'result_file')
@@ -136,7 +135,7 @@ def _check_head_size(name: str, sample: dict) -> None:
     head_size = sample['gt_instances'].get('head_size')
     if head_size is None or not (np.isfinite(head_size).all() and (head_size > 0).all()):
         raise DataError(f'{name}: head size {head_size}, expected one above 0; it comes from '
-                        'headbox_file of the data set')
+                        'headbox_file of the dataset')
 
 
 def table(metrics: dict[str, float]) -> str:

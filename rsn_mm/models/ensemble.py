@@ -14,20 +14,16 @@ from mmpose.registry import MODELS as MMPOSE_MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from rsn_mm.checkpoints.errors import CheckpointError
+from rsn_mm.checkpoints.fitting import load_strictly
 from rsn_mm.codecs import RSNHeatmap
+from rsn_mm.errors import CheckpointError, EnsembleError, OptionError
 from rsn_mm.registry import MODELS
 
 from .configs import model_config
-from .loading import load_strictly
 
 MEMBER_KEYS = ('config', 'checkpoint', 'weight')
 #: Batches as the loader gives them: a tensor per image, or that per input size (W, H).
 Inputs = Sequence[Tensor] | Tensor | Mapping[tuple[int, int], Sequence[Tensor] | Tensor]
-
-
-class EnsembleError(ValueError):
-    """Members that are incomplete or do not go together; the message is for the user."""
 
 
 @MODELS.register_module()
@@ -35,7 +31,7 @@ class Ensemble(BaseModel):
     """The weighted mean of the heatmaps of several estimators, decoded once.
 
     This is what the papers' rows of ensembles do. Each member does what it would do alone, on the
-    input of its own size, with its own normalisation and flip test. Its heatmaps are then resized
+    input of its own size, with its own normalization and flip test. Its heatmaps are then resized
     to those of the reference member (:func:`resize_heatmaps`), averaged, and decoded with the
     reference member's codec.
 
@@ -143,7 +139,7 @@ class Ensemble(BaseModel):
         """Add ``pred_instances`` to the samples, as MMPose's top-down estimator does.
 
         Args:
-            inputs: Images as they come from the loader, (3, H, W) each, not normalised.
+            inputs: Images as they come from the loader, (3, H, W) each, not normalized.
             data_samples: Of the images.
         """
         heatmaps = self.heatmaps(inputs, data_samples)
@@ -173,7 +169,7 @@ class Ensemble(BaseModel):
         size_wh = member.head.decoder.input_size
         given = inputs if isinstance(inputs, Mapping) else {tuple(inputs[0].shape[:-3:-1]): inputs}
         if size_wh not in given:
-            raise ValueError(
+            raise OptionError(
                 f'Ensemble: a member has input_size={size_wh}, but the pipeline gives '
                 f'{", ".join(map(str, given))}; members of several sizes need '
                 'rsn_mm.PackInputSizes in place of TopdownAffine and PackPoseInputs')

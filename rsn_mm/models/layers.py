@@ -33,11 +33,11 @@ class ConvNorm(ConvModule):
 def conv_norm(in_channels: int, out_channels: int, kernel_size: int = 1, *, norm_cfg: dict | None,
               stride: int = 1, groups: int = 1, relu: bool = True,
               module: type[ConvNorm] = ConvNorm) -> ConvNorm:
-    """A convolution of same padding, its normalisation and, unless told otherwise, a ReLU.
+    """A convolution of same padding, its normalization and, unless told otherwise, a ReLU.
 
     With ``norm_cfg=dict(type='GN', num_groups=n)`` a layer whose channels are no multiple of ``n``
     gets the largest number of groups that divides both (branches of 26 channels and heads of 17
-    joints could not be group-normalised otherwise).
+    joints could not be group-normalized otherwise).
 
     Args:
         norm_cfg: Any norm mmcv builds (``BN``, ``SyncBN``, ``GN``, ...). ``None``: no norm, and the
@@ -86,13 +86,13 @@ class SummedConv(ConvNorm):
 
 
 def norm_layers(module: nn.Module) -> list[nn.Module]:
-    """All batch norms (plain and synchronised) inside ``module``."""
+    """All batch norms (plain and synchronized) inside ``module``."""
     return [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
 
 
 @contextmanager
 def _frozen_statistics(module: nn.Module) -> Iterator[None]:
-    """Batch norms normalise by the batch, but do not count it into their running statistics."""
+    """Batch norms normalize by the batch, but do not count it into their running statistics."""
     saved = [(m, m.momentum, m.num_batches_tracked)
              for m in norm_layers(module) if m.track_running_stats]
     for m, *_ in saved:

@@ -84,7 +84,7 @@ def test_low_maps(monkeypatch, height, is_searched):
 
 @pytest.mark.parametrize('kernel_size', [5, 9])
 def test_of_equal_cells_the_first_in_reading_order(kernel_size):
-    """Around a cell whose map is symmetric, its four neighbours are equal."""
+    """Around a cell whose map is symmetric, its four neighbors are equal."""
     maps = torch.zeros(2, HEIGHT, WIDTH)
     bump = torch.tensor([0.1, 0.7, 1.1, 0.7, 0.1])
     maps[:, 10:15, 8:13] = bump[:, None] * bump

@@ -175,7 +175,7 @@ def test_decode_equals_the_slow_reference(input_size, blur_kernel_size):
 
 
 def test_decode_of_targets_equals_the_slow_reference():
-    """Their neighbours are equal, so that the order decides in which direction a joint moves."""
+    """Their neighbors are equal, so that the order decides in which direction a joint moves."""
     codec = RSNHeatmap(**COCO)
     xy = np.random.default_rng(0).uniform(0, 1, (100, 2)) * codec.input_size
     heatmaps = codec.render(xy[None], np.full((1, 100), 2))[0, -1]
@@ -206,7 +206,7 @@ def test_decode_undoes_render_to_half_a_cell_and_the_shift():
     codec = RSNHeatmap(**COCO)
     joints = np.random.default_rng(4).uniform(8, 180, (1, 17, 2))
     keypoints, _ = codec.decode(codec.render(joints, np.full((1, 17), 2))[0, -1])
-    # Half a cell from truncation, and a quarter cell towards one of equal neighbours.
+    # Half a cell from truncation, and a quarter cell towards one of equal neighbors.
     assert np.abs(keypoints - joints).max() <= 0.75 * codec.stride
 
 

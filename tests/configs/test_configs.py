@@ -18,7 +18,7 @@ CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').glob('*/*
 #: Ensembles are tested where their model is.
 ENSEMBLES = [path for path in CONFIGS if 'ensemble' in path.stem]
 NETWORKS = [path for path in CONFIGS if path.parent.name != 'mixing' and path not in ENSEMBLES]
-#: Longest delta over its bases, in lines; configs that are a data set of their own are longer.
+#: Longest delta over its bases, in lines; configs that are a dataset of their own are longer.
 MAX_LINES = 15
 OWN_DATA = {'rsn18_lsp-128x96', 'rsn18_synthetic-128x96'}
 

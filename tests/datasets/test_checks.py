@@ -59,7 +59,7 @@ def folder(tmp_path):
 
 @cache
 def metainfo(kind):
-    """A data set's joints, read once."""
+    """A dataset's joints, read once."""
     name = kind.METAINFO['from_file'].rpartition('/')[2]
     return Config.fromfile(f'{mmpose.__path__[0]}/.mim/configs/_base_/datasets/{name}').dataset_info
 
@@ -82,12 +82,12 @@ GOOD = person(1, 0)
 @pytest.mark.parametrize('bad, message', [
     (with_joint(3, NAN), r'1\.png, annotation id 7: joint 1 is at \(nan, 21\.0\)'),
     (with_joint(50 - 1, INF), r'annotation id 7: joint 16 is at \(26\.0, inf\)'),
-    (person(7, 1, joints=16), r'annotation id 7: 16 joints, expected the 17 of the data set'),
+    (person(7, 1, joints=16), r'annotation id 7: 16 joints, expected the 17 of the dataset'),
     (with_joint(2, 3), r'annotation id 7: joint 0 has visibility flag 3, expected 0 .* 1 .* 2'),
     (with_joint(5, -1), r'joint 1 has visibility flag -1'),
     (with_joint(5, 0.5), r'joint 1 has visibility flag 0\.5'),
     (with_joint(5, NAN), r'joint 1 has visibility flag nan'),
-    (person(7, 1, bbox=[NAN, 6, 40, 50]), r'annotation id 7: box \[\[nan, 6\.0, .*\]\] .* is empty'),
+    (person(7, 1, bbox=[NAN, 6, 40, 50]), r'id 7: box \[\[nan, 6\.0, .*\]\] .* is empty'),
     (person(7, 1, bbox=[5, 6, 40, NAN]), r'annotation id 7: box'),
 ])
 def test_a_bad_annotation_is_named(folder, bad, message):
@@ -161,7 +161,7 @@ def test_bottom_up_samples_are_refused(folder):
 
 def test_an_empty_data_set_is_refused(folder):
     dataset = load(folder, coco(person(1, 0, iscrowd=1)))
-    with pytest.raises(DataError, match=r'ann\.json: the data set is empty'):
+    with pytest.raises(DataError, match=r'ann\.json: the dataset is empty'):
         check_dataset(dataset)
 
 
@@ -252,9 +252,9 @@ def test_a_good_sample_passes_with_whatever_keys_it_has(without):
 
 @pytest.mark.parametrize('content, message', [
     ('{broken', r'ann\.json is no JSON file: '),
-    (coco(), 'the data set is empty: of its file MMPose kept 0 of 0'),
+    (coco(), 'the dataset is empty: of its file MMPose kept 0 of 0'),
     (coco(person(1, 0, iscrowd=1)), 'empty: of its file MMPose kept 0 of 1 .*1 crowd'),
-    ([], 'the data set is empty'),
+    ([], 'the dataset is empty'),
     (dict(images=[]), "expected COCO's format"),
     (coco(GOOD, person(9, 0, keypoints=[1.] * 50)), 'annotation id 9 has 50 numbers in keypoints'),
     (coco(GOOD, person(9, 0, bbox=[1, 2, 3])), r'annotation id 9 has bbox \[1, 2, 3\]'),

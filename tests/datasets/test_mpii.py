@@ -66,9 +66,9 @@ def test_a_joint_is_learnt_where_its_pixel_is(tmp_path, size):
     result = dataset[0]
     bright = result['img'][..., 0].astype(float)
     rows, columns = np.indices(bright.shape)
-    centre = (columns * bright).sum() / bright.sum(), (rows * bright).sum() / bright.sum()
+    center = (columns * bright).sum() / bright.sum(), (rows * bright).sum() / bright.sum()
     pixel = 256 / size  # of the photograph, in the input
-    np.testing.assert_allclose(result['transformed_keypoints'][0, 0], centre, atol=0.2 * pixel)
+    np.testing.assert_allclose(result['transformed_keypoints'][0, 0], center, atol=0.2 * pixel)
 
 
 def test_persons_without_joints_are_kept_when_testing_only(tmp_path):
@@ -136,7 +136,7 @@ def without(i, *keys):
 
 
 @pytest.mark.parametrize('apply, message', [
-    (lambda persons: [], 'the data set is empty'),
+    (lambda persons: [], 'the dataset is empty'),
     (lambda persons: dict(images=[], annotations=[]), "expected MPII's format, a list of persons"),
     (lambda persons: [1, 2], "expected MPII's format, a list of persons"),
     (without(2, 'scale', 'image'), "annotation 2 has no 'image', 'scale'"),

@@ -1,4 +1,4 @@
-"""Data sets and models that do not fit each other."""
+"""Datasets and models that do not fit each other."""
 
 import multiprocessing
 import re
@@ -18,7 +18,7 @@ CODEC = dict(type='rsn_mm.RSNHeatmap', input_size=(48, 64), heatmap_size=(12, 16
 
 
 class Data:
-    """A data set of so many joints, with these transforms."""
+    """A dataset of so many joints, with these transforms."""
 
     def __init__(self, *transforms, joints=17):
         self.ann_file = 'ann.json'

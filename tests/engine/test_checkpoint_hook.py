@@ -12,8 +12,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import rsn_mm  # noqa: F401
+from rsn_mm.cli.run_folder import is_complete, latest_checkpoint, refuse_to_overwrite
 from rsn_mm.engine.checkpoint_hook import CheckpointBackend
-from rsn_mm.engine.run_folder import is_complete, latest_checkpoint, refuse_to_overwrite
 
 
 class Toy(BaseModel):

@@ -12,7 +12,7 @@ from pycocotools.cocoeval import COCOeval
 
 from rsn_mm.datasets.checks import DataError
 from rsn_mm.evaluation import CocoMetric
-from rsn_mm.evaluation.result_files import check_new_file, write_json, write_matlab
+from rsn_mm.files import check_new_file, write_json, write_matlab
 from tests.tools.tiny_run import draw_persons
 
 SAMPLE = Path(__file__).parents[3] / 'shared' / 'data' / 'coco_sample' / 'person_keypoints.json'

@@ -117,7 +117,7 @@ def test_pelvis_and_thorax_do_not_count_and_the_neck_only_in_the_mean(tmp_path):
     assert set(found.values()) == {100.}
 
 
-def test_groups_count_by_the_sides_that_are_labelled(tmp_path):
+def test_groups_count_by_the_sides_that_are_labeled(tmp_path):
     persons = mpii_files.write_both(tmp_path)
     for person in persons:
         for joint in (5, 9):  # left ankle and head
@@ -134,7 +134,7 @@ def test_groups_count_by_the_sides_that_are_labelled(tmp_path):
     for person in persons:
         person['joints_vis'] = [int(k in (6, 7)) for k in range(16)]
     mpii_files.write_persons(tmp_path, persons)
-    with pytest.raises(DataError, match='none of the 20 persons has a labelled joint'):
+    with pytest.raises(DataError, match='none of the 20 persons has a labeled joint'):
         evaluate(MpiiPCKh(), samples_of(tmp_path, predictions))
 
 
@@ -258,8 +258,8 @@ def test_data_are_refused_before_the_run(tmp_path):
     MpiiPCKh(result_file=result_file).check_dataset(whole)
     MpiiPCKh(result_file=result_file, format_only=True).check_dataset(headless)
     for options, dataset, message in (
-            ({}, headless, 'headbox_file of the data set is not set'),
-            (dict(result_file=result_file), part, 'all 20 persons, but the data set has 5'),
+            ({}, headless, 'headbox_file of the dataset is not set'),
+            (dict(result_file=result_file), part, 'all 20 persons, but the dataset has 5'),
             ({}, Joints17(), '17 joints, but MpiiPCKh is for the 16 of MPII')):
         with pytest.raises(DataError, match=message):
             MpiiPCKh(**options).check_dataset(dataset)

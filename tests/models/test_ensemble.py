@@ -51,7 +51,7 @@ def write_member(folder, name, size=SMALL, mean=128., joints=17, heatmap=None, f
 
 @pytest.fixture(scope='module')
 def entries(tmp_path_factory):
-    """Members of two sizes; they differ in weights, normalisation and flip test too."""
+    """Members of two sizes; they differ in weights, normalization and flip test too."""
     folder = tmp_path_factory.mktemp('members')
     return dict(small=write_member(folder, 'small'),
                 other=write_member(folder, 'other', mean=100., flip=False),
@@ -134,7 +134,7 @@ def test_of_two_is_the_weighted_mean_of_their_heatmaps(entries):
     assert (found - (first + second) / 2).abs().max() > 0.1  # the weights count
     decoded, decoded_scores = model.members[0].head.decoder.batch_decode(found)
     np.testing.assert_array_equal(scores, np.concatenate(decoded_scores))
-    # By hand: the box has the input's aspect ratio once it is 67.5 x 90, around its centre.
+    # By hand: the box has the input's aspect ratio once it is 67.5 x 90, around its center.
     scale = np.array([67.5, 90])
     centers = np.array([[60. + seed, 60] for seed in range(3)])[:, None]
     np.testing.assert_allclose(
@@ -386,7 +386,7 @@ def test_an_ensemble_does_not_train(entries):
 @pytest.mark.parametrize('path', sorted((ROOT / 'configs').glob('*/*ensemble*.py')),
                          ids=lambda path: path.stem)
 def test_shipped_ensembles_fit_themselves(path):
-    from rsn_mm.engine.ensembles import check_members
+    from rsn_mm.cli.ensembles import check_members
     init_default_scope('mmpose')
     cfg = Config.fromfile(path)
     with torch.device('meta'):

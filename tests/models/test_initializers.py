@@ -13,14 +13,14 @@ from torch import nn
 
 from rsn_mm.checkpoints import CheckpointError
 from rsn_mm.models import RSN
-from tests.models.test_rsn import image, randomise
+from tests.models.test_rsn import image, randomize
 
 ROOT = Path(__file__).parents[2]
 
 
 def resnet(depth: int) -> ResNet:
     """MMPose's, whose tensors have torchvision's names."""
-    theirs = randomise(ResNet(depth=depth, out_indices=(0, 1, 2, 3)))
+    theirs = randomize(ResNet(depth=depth, out_indices=(0, 1, 2, 3)))
     theirs.eval()
     return theirs
 
@@ -101,7 +101,7 @@ def test_counts_of_batches_may_be_missing(tmp_path):
 
 
 def test_the_config_with_a_local_file(tmp_path):
-    """Through the estimator, and mmengine's order of initialisations."""
+    """Through the estimator, and mmengine's order of initializations."""
     init_default_scope('mmpose')
     cfg = Config.fromfile(ROOT / 'configs/mspn/mspn50x4-imagenet_coco-256x192.py')
     assert cfg.model.backbone.init_cfg.checkpoint == 'torchvision://resnet50'

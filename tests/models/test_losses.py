@@ -66,7 +66,7 @@ def test_terms_add_up_and_name_stage_and_unit():
     assert loss(outputs, targets, flags).item() == pytest.approx(0.5 * plain)
 
 
-def test_only_labelled_joints_reach_the_last_unit():
+def test_only_labeled_joints_reach_the_last_unit():
     outputs, targets, flags = map(torch.from_numpy, random_batch(1))
     outputs.requires_grad_()
     CoarseToFineLoss(1, topk=16)(outputs, targets, flags).backward()

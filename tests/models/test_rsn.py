@@ -7,8 +7,8 @@ from mmpose.models.backbones import MSPN as MmposeMSPN
 from mmpose.models.backbones import RSN as MmposeRSN
 from torch import nn
 
-from rsn_mm.checkpoints import mmpose
-from rsn_mm.checkpoints.layout import Layout
+from rsn_mm.conversion import mmpose
+from rsn_mm.conversion.layout import Layout
 from rsn_mm.models import RSN
 from rsn_mm.models.layers import _frozen_statistics, norm_layers
 from rsn_mm.models.units import UNITS
@@ -21,7 +21,7 @@ def image(shape=IMAGE, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
+def randomize(model: nn.Module, seed: int = 0) -> nn.Module:
     """Random norms too, so that a missing or swapped one shows."""
     torch.manual_seed(seed)
     for name, tensor in model.state_dict().items():
@@ -109,7 +109,7 @@ def copy_weights(theirs: nn.Module, ours: nn.Module, layout: Layout) -> None:
 ], ids=['RSN', 'MSPN'])
 def test_equals_the_backbone_of_mmpose(theirs, ours):
     ours = RSN(**ours).eval()
-    randomise(theirs).eval()
+    randomize(theirs).eval()
     with torch.no_grad():
         copy_weights(theirs, ours, mmpose.MSPN if isinstance(theirs, MmposeMSPN) else mmpose.RSN)
         expected, found = theirs(image()), ours(image())
@@ -194,7 +194,7 @@ def test_checkpointing_changes_no_result(unit):
     torch.testing.assert_close(plain.state_dict(), saving.state_dict(), rtol=0, atol=0)
 
 
-def test_statistics_are_frozen_for_synchronised_norms_too():
+def test_statistics_are_frozen_for_synchronized_norms_too():
     norm = nn.SyncBatchNorm(4)  # one process: torch computes it as a plain one
     before = {key: value.clone() for key, value in norm.state_dict().items()}
     with _frozen_statistics(norm):
@@ -222,7 +222,7 @@ def test_checkpointing_keeps_no_feature_inside_a_unit():
 
 
 def test_channels_last_is_only_a_memory_format():
-    plain = randomise(RSN(**TINY)).eval()
+    plain = randomize(RSN(**TINY)).eval()
     fast = RSN(**TINY, channels_last=True).eval()
     fast.load_state_dict(plain.state_dict())
     with torch.no_grad():

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from rsn_mm import checkpoints
-from rsn_mm.datasets.synthetic import SceneOptions, SplitOptions, write_split
+from rsn_mm.synthetic import SceneOptions, SplitOptions, write_split
 from tests import golden
-from tests.checkpoints import samples
+from tests.conversion import samples
 from tests.tools.tiny_run import ROOT, call, write_run
 
 
@@ -29,7 +29,7 @@ def released():
 
 
 def mmposes():
-    return dict(state_dict=samples.randomise(
+    return dict(state_dict=samples.randomize(
         samples.build(samples.mmpose_config('rsn18'))).state_dict())
 
 

@@ -16,8 +16,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from rsn_mm.apis import OptimizedEstimator
+from rsn_mm.checkpoints.fitting import load_strictly
 from rsn_mm.models import Ensemble
-from rsn_mm.models.loading import load_strictly
 from rsn_mm.registry import MODELS
 from tests.tools.tiny_run import ROOT, call, spawn, write_run
 

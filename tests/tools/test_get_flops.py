@@ -8,7 +8,7 @@ import pytest
 import yaml
 from mmengine.config import Config
 
-from rsn_mm.apis.complexity import measure
+from rsn_mm.analysis.complexity import measure
 from tests.tools.tiny_run import ROOT, call
 
 CONFIGS = ROOT / 'configs' / 'rsn'

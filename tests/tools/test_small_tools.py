@@ -89,7 +89,7 @@ def test_print_config_shows_changes_and_can_be_read_again(tmp_path, capsys):
 
 
 def colors(picture, bgr, tolerance=40):
-    """Share of the pixels of a colour; JPEG changes it a little."""
+    """Share of the pixels of a color; JPEG changes it a little."""
     return (abs(picture.astype(int) - bgr).max(-1) < tolerance).mean()
 
 

@@ -73,7 +73,7 @@ def test_a_finished_run_is_not_written_over(run):
 
 def config_of(monkeypatch, *args):
     """The config that a tool would run."""
-    from rsn_mm.engine import cli
+    from rsn_mm.cli import common as cli
 
     class Stop(Exception):
         pass

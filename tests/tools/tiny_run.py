@@ -83,7 +83,7 @@ def draw_persons(folder: Path, num_images: int = 16) -> dict:
 
 
 def write_run(folder: Path) -> Path:
-    """Draw the data set and write the config of a run on it; returns the config's path."""
+    """Draw the dataset and write the config of a run on it; returns the config's path."""
     (folder / 'persons.json').write_text(json.dumps(draw_persons(folder)))
     config = folder / 'tiny.py'
     config.write_text(CONFIG.replace('DATA_ROOT', repr(str(folder))))
@@ -97,8 +97,8 @@ def environment() -> dict:
 
 
 def call(tool: str, *args: object) -> str | int | None:
-    """Run a Python tool in this process; returns what it exits with."""
-    path = str(ROOT / 'tools' / tool)
+    """Run a tool, or a Python file of the repository, in this process; returns its exit."""
+    path = str(ROOT / (tool if '/' in tool else f'tools/{tool}'))
     with mock.patch.object(sys, 'argv', [path, *map(str, args)]):
         try:
             runpy.run_path(path, run_name='__main__')

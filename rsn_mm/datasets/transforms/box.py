@@ -12,6 +12,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpose.structures.bbox import bbox_xyxy2cs
 
+from rsn_mm.errors import DataError, OptionError
 from rsn_mm.registry import TRANSFORMS
 
 Pair = Sequence[float]
@@ -26,7 +27,7 @@ UPPER_HALF_BELOW = 0.5
 
 @TRANSFORMS.register_module()
 class ExtendBBox(BaseTransform):
-    """Widen the box around its centre.
+    """Widen the box around its center.
 
     Required keys: ``bbox`` (1, 4) x1, y1, x2, y2, or ``bbox_center`` and ``bbox_scale``. Added or
     modified: ``bbox_center``, ``bbox_scale``.
@@ -41,14 +42,14 @@ class ExtendBBox(BaseTransform):
     ratio gives it both, as in the released code.
 
     Raises:
-        ValueError: If the box has neither width nor height, or is not finite.
+        OptionError: If the box has neither width nor height, or is not finite.
     """
 
     def __init__(self, fixed: Pair = (0., 0.), random: Pair = (0., 0.)) -> None:
         for name, pair in (('fixed', fixed), ('random', random)):
             if len(pair) != 2 or min(pair) < 0:
-                raise ValueError(f'ExtendBBox: {name}={pair}, expected two fractions (x, y), '
-                                 '0 or more')
+                raise OptionError(f'ExtendBBox: {name}={pair}, expected two fractions (x, y), '
+                                  '0 or more')
         self.fixed = np.array(fixed, dtype=np.float32)
         self.random = np.array(random, dtype=np.float32)
 
@@ -58,7 +59,7 @@ class ExtendBBox(BaseTransform):
         scale = results['bbox_scale']
         # Written so that a NaN fails it.
         if not (np.isfinite(scale).all() and (scale >= 0).all() and (scale > 0).any()):
-            raise ValueError(f"{results.get('img_path')}: person box of width and height "
+            raise DataError(f"{results.get('img_path')}: person box of width and height "
                              f'{scale.ravel().tolist()}, expected at least one above 0')
         if not scale.all():
             warnings.warn(f"{results.get('img_path')}: person box of width and height "
@@ -86,33 +87,33 @@ class HalfBodyBBox(BaseTransform):
 
     Args:
         prob: Probability, where there are enough joints.
-        min_labelled: The person must have more labeled joints than this.
+        min_labeled: The person must have more labeled joints than this.
         extension: Width and height grow by fractions drawn evenly from 0 to these.
         upper_body_ids: Indices of the joints of the upper half; all others are the lower half. By
-            default those of the data set. The released code counts COCO's hips as upper body,
-            MMPose's COCO data set does not.
+            default those of the dataset. The released code counts COCO's hips as upper body,
+            MMPose's COCO dataset does not.
 
     Raises:
-        ValueError: If an argument is not as described.
+        OptionError: If an argument is not as described.
     """
 
-    def __init__(self, prob: float = 0.3, min_labelled: int = 3, extension: Pair = (0.6, 0.8),
+    def __init__(self, prob: float = 0.3, min_labeled: int = 3, extension: Pair = (0.6, 0.8),
                  upper_body_ids: Sequence[int] | None = None) -> None:
         if not 0 <= prob <= 1:
-            raise ValueError(f'HalfBodyBBox: prob={prob}, expected 0 to 1')
+            raise OptionError(f'HalfBodyBBox: prob={prob}, expected 0 to 1')
         self.prob = prob
-        self.min_labelled = min_labelled
+        self.min_labeled = min_labeled
         self.extension = np.array(extension, dtype=np.float32)
         self.upper_body_ids = upper_body_ids
 
     def transform(self, results: dict) -> dict:
-        labelled = results['keypoints_visible'][0] > 0
-        if labelled.sum() <= self.min_labelled or np.random.rand() >= self.prob:
+        labeled = results['keypoints_visible'][0] > 0
+        if labeled.sum() <= self.min_labeled or np.random.rand() >= self.prob:
             return results
-        is_upper = np.zeros_like(labelled)
+        is_upper = np.zeros_like(labeled)
         is_upper[list(results['upper_body_ids'] if self.upper_body_ids is None
                       else self.upper_body_ids)] = True
-        upper, lower = labelled & is_upper, labelled & ~is_upper
+        upper, lower = labeled & is_upper, labeled & ~is_upper
         takes_upper = np.random.randn() < UPPER_HALF_BELOW and upper.sum() > MIN_HALF
         taken = upper if takes_upper or lower.sum() <= MIN_HALF else lower
         if taken.sum() < MIN_SELECTED:
@@ -143,8 +144,8 @@ class ScaleRotateBBox(BaseTransform):
     def __init__(self, scale: Pair = (0.75, 1.25), shrink: float = 0.8, rotation: float = 45.,
                  rotation_prob: float = 0.5) -> None:
         if len(scale) != 2 or not 0 < scale[0] <= scale[1] or shrink <= 0:
-            raise ValueError(f'ScaleRotateBBox: scale={scale}, shrink={shrink}, expected 0 < '
-                             'smallest <= largest and shrink above 0')
+            raise OptionError(f'ScaleRotateBBox: scale={scale}, shrink={shrink}, expected 0 < '
+                              'smallest <= largest and shrink above 0')
         self.scale = tuple(scale)
         self.shrink = shrink
         self.rotation = rotation

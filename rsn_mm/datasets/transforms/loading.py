@@ -5,6 +5,7 @@ import mmengine.fileio as fileio
 import mmpose.datasets.transforms as mmpose_transforms
 import numpy as np
 
+from rsn_mm.errors import DataError, OptionError
 from rsn_mm.registry import TRANSFORMS
 
 JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
@@ -14,7 +15,7 @@ PNG_START, PNG_END = b'\x89PNG', b'IEND'
 def is_truncated(data: bytes) -> bool:
     """Whether the bytes of a JPEG or PNG file stop before the format's end mark.
 
-    OpenCV decodes such a file without complaint and fills the missing part with grey. The end mark
+    OpenCV decodes such a file without complaint and fills the missing part with gray. The end mark
     is looked for behind the last scan, since a thumbnail in the header has one of its own, and
     bytes behind the end mark are allowed.
     """
@@ -32,14 +33,14 @@ class LoadImage(mmpose_transforms.LoadImage):
     Arguments, required and added keys are those of MMPose's, but for ``ignore_empty``.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is cut off or is no image.
+        MissingFileError: If there is no such file.
+        DataError: If the file is cut off or is no image.
     """
 
     def __init__(self, **kwargs) -> None:
         if kwargs.get('ignore_empty'):
-            raise ValueError('LoadImage: ignore_empty=True, but images that cannot be read are '
-                             'refused here; leave it out')
+            raise OptionError('LoadImage: ignore_empty=True, but images that cannot be read are '
+                              'refused here; leave it out')
         super().__init__(**kwargs)
 
     def transform(self, results: dict) -> dict:
@@ -48,10 +49,10 @@ class LoadImage(mmpose_transforms.LoadImage):
         path = results['img_path']
         data = fileio.get(path, backend_args=self.backend_args)
         if is_truncated(data):
-            raise ValueError(f'{path}: truncated image of {len(data)} bytes; fetch the file again')
+            raise DataError(f'{path}: truncated image of {len(data)} bytes; fetch the file again')
         img = mmcv.imfrombytes(data, flag=self.color_type, backend=self.imdecode_backend)
         if img is None:
-            raise ValueError(f'{path}: {len(data)} bytes that are not an image')
+            raise DataError(f'{path}: {len(data)} bytes that are not an image')
         if self.to_float32:
             img = img.astype(np.float32)
         results['img'] = img

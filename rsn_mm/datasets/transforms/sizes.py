@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mmcv.transforms import BaseTransform
 from mmpose.datasets.transforms import PackPoseInputs, TopdownAffine
 
+from rsn_mm.errors import OptionError
 from rsn_mm.registry import TRANSFORMS
 
 
@@ -20,20 +21,20 @@ class PackInputSizes(BaseTransform):
         input_sizes: (W, H) each, of one aspect ratio.
 
     Raises:
-        ValueError: If they are not as described.
+        OptionError: If they are not as described.
     """
 
     def __init__(self, input_sizes: Sequence[Sequence[int]]) -> None:
         sizes = [tuple(size) for size in input_sizes]
         if not sizes or any(len(size) != 2 or min(size) < 1 for size in sizes):
-            raise ValueError(f'PackInputSizes: input_sizes={input_sizes}, expected a list of '
-                             '(width, height)')
+            raise OptionError(f'PackInputSizes: input_sizes={input_sizes}, expected a list of '
+                              '(width, height)')
         if len(set(sizes)) != len(sizes):
-            raise ValueError(f'PackInputSizes: input_sizes={sizes} has a size twice')
+            raise OptionError(f'PackInputSizes: input_sizes={sizes} has a size twice')
         width, height = sizes[0]
         if any(w * height != h * width for w, h in sizes):
-            raise ValueError(f'PackInputSizes: input_sizes={sizes} have different aspect ratios, '
-                             'so that they do not show the same box')
+            raise OptionError(f'PackInputSizes: input_sizes={sizes} have different aspect ratios, '
+                              'so that they do not show the same box')
         self.input_sizes = sizes
         self._affines = [TopdownAffine(size) for size in sizes]
         self._pack = PackPoseInputs()

@@ -4,6 +4,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from rsn_mm.datasets.checks import check_keypoints
+from rsn_mm.errors import DataError, OptionError
 from rsn_mm.registry import TRANSFORMS
 
 FLAGS = ('coco', 'binary')
@@ -13,9 +14,9 @@ JOINT_KEYS = ('keypoints', 'foot_kpts', 'face_kpts', 'lefthand_kpts', 'righthand
 
 @TRANSFORMS.register_module()
 class LoadVisibility(BaseTransform):
-    """Visibility flags 2 visible, 1 occluded but labelled, 0 unlabelled, kept apart.
+    """Visibility flags 2 visible, 1 occluded but labeled, 0 unlabeled, kept apart.
 
-    MMPose's data sets clip flags to 0 and 1 on loading; the loss treats occluded joints otherwise
+    MMPose's datasets clip flags to 0 and 1 on loading; the loss treats occluded joints otherwise
     than visible ones, so the flags are taken from the raw annotation. To stand before any transform
     that reorders joints, and before the loader's image so that bad annotations fail early.
 
@@ -27,25 +28,25 @@ class LoadVisibility(BaseTransform):
             0 and 1 (MPII), which count as 0 and 2.
 
     Raises:
-        ValueError: If joints are missing, not finite, or have other flags.
+        DataError: If joints are missing, not finite, or have other flags.
     """
 
     def __init__(self, flags: str = 'coco') -> None:
         if flags not in FLAGS:
-            raise ValueError(f'LoadVisibility: flags={flags!r}, expected one of {FLAGS}')
+            raise OptionError(f'LoadVisibility: flags={flags!r}, expected one of {FLAGS}')
         self.flags = flags
 
     def transform(self, results: dict) -> dict:
         check_keypoints(results)
         shape = results['keypoints'].shape[:2]
-        labelled = np.asarray(results['keypoints_visible']) > 0
-        if labelled.ndim == 3:  # some data sets keep weights beside the flags
-            labelled = labelled[..., 0]
+        labeled = np.asarray(results['keypoints_visible']) > 0
+        if labeled.ndim == 3:  # some datasets keep weights beside the flags
+            labeled = labeled[..., 0]
         if self.flags == 'binary':
-            flags = 2 * labelled
+            flags = 2 * labeled
         elif 'raw_ann_info' not in results:
-            raise ValueError(f"LoadVisibility: the sample of {results.get('img_path')} has no "
-                             "raw_ann_info; use flags='binary' for data sets without COCO's flags")
+            raise DataError(f"LoadVisibility: the sample of {results.get('img_path')} has no "
+                             "raw_ann_info; use flags='binary' for datasets without COCO's flags")
         else:
             annotations = results['raw_ann_info']
             if isinstance(annotations, dict):
@@ -54,10 +55,10 @@ class LoadVisibility(BaseTransform):
                               for a in annotations])
             name = f"{results.get('img_path')}, annotation {annotations[0].get('id')}"
             if flags.shape != shape or not np.isin(flags, (0, 1, 2)).all():
-                raise ValueError(f'{name}: visibility flags {flags.tolist()}, expected {shape[1]} '
-                                 "of 0, 1, 2; use flags='binary' for data sets without COCO's")
-            if (labelled != (flags > 0)).any():
-                raise ValueError(f'{name}: the raw flags {flags.tolist()} are in another order '
+                raise DataError(f'{name}: visibility flags {flags.tolist()}, expected {shape[1]} '
+                                 "of 0, 1, 2; use flags='binary' for datasets without COCO's")
+            if (labeled != (flags > 0)).any():
+                raise DataError(f'{name}: the raw flags {flags.tolist()} are in another order '
                                  'than the joints; LoadVisibility has to stand before transforms '
                                  'that reorder or replace joints')
         results['keypoints_visible'] = flags.astype(np.float32).reshape(shape)

@@ -12,6 +12,7 @@ import torch
 from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 
+from rsn_mm.errors import OptionError
 from rsn_mm.registry import MODELS
 
 from ..decoder import Decoder
@@ -30,7 +31,7 @@ OUT_MODES = ('stages', 'pyramid')
 class Stem(nn.Module):
     """7x7 convolution of stride 2 and 3x3 max-pooling of stride 2.
 
-    No ``BaseModule``: mmengine would let the convolution initialise itself after, and against, the
+    No ``BaseModule``: mmengine would let the convolution initialize itself after, and against, the
     backbone's ``init_cfg``.
     """
 
@@ -72,7 +73,7 @@ class RSN(BaseModule):
         out_mode: ``'stages'`` for multi-stage heads, ``'pyramid'`` for necks such as FPN and for
             single-output heads; the last stage has no decoder then.
         with_cp: Recompute residual and decoder units in backward: less memory, the same result.
-        norm_cfg: Normalisation of every layer.
+        norm_cfg: Normalization of every layer.
         num_blocks: Units per level, fine to coarse, instead of what ``depth`` implies; its length
             is the number of levels.
         expansion: Output over base channels of a level, instead of what the unit implies.
@@ -91,9 +92,9 @@ class RSN(BaseModule):
             ``dict(type='rsn_mm.PretrainedResNet', ...)`` loads a ResNet into the first stage.
 
     Raises:
-        ValueError: If an option is unknown, contradicts another one or has no effect.
+        OptionError: If an option is unknown, contradicts another one or has no effect.
 
-    Shapes: images (B, 3, H, W), normalised. ``stages``: a list over stages of a list over units,
+    Shapes: images (B, 3, H, W), normalized. ``stages``: a list over stages of a list over units,
     coarse to fine, of (B, unit_channels, h, w), the interface of MMPose's RSN and MSPN.
     ``pyramid``: a tuple of the last stage's encoder features, fine to coarse, strides 4, 8, 16, 32,
     with the channels in ``out_channels``.
@@ -114,30 +115,30 @@ class RSN(BaseModule):
         _check_choice('variant', variant, VARIANTS)
         _check_choice('out_mode', out_mode, OUT_MODES)
         if num_stages < 1:
-            raise ValueError(f'RSN: num_stages={num_stages}, expected 1 or more')
+            raise OptionError(f'RSN: num_stages={num_stages}, expected 1 or more')
         if not -1 <= frozen_stages <= num_stages:
-            raise ValueError(f'RSN: frozen_stages={frozen_stages}, expected -1 (nothing), 0 (stem) '
-                             f'or up to num_stages={num_stages}')
+            raise OptionError(f'RSN: frozen_stages={frozen_stages}, expected -1 (nothing), 0 '
+                              f'(stem) or up to num_stages={num_stages}')
         if num_branches < 2:
-            raise ValueError(f'RSN: num_branches={num_branches}, expected 2 or more')
+            raise OptionError(f'RSN: num_branches={num_branches}, expected 2 or more')
         if out_mode == 'pyramid' and num_stages == 1 and unit_channels != UNIT_CHANNELS:
-            raise ValueError(f"RSN: unit_channels={unit_channels} has no effect with out_mode="
-                             "'pyramid' and one stage, which has no decoder")
+            raise OptionError(f"RSN: unit_channels={unit_channels} has no effect with out_mode="
+                              "'pyramid' and one stage, which has no decoder")
         if zero_init_residual and norm_cfg is None:
-            raise ValueError('RSN: zero_init_residual=True needs norms, but norm_cfg is None')
+            raise OptionError('RSN: zero_init_residual=True needs norms, but norm_cfg is None')
         unit_class = UNITS[unit]
         given = dict(num_branches=(num_branches, BRANCHES), variant=(variant, 'paper'),
                      branch_width=(branch_width, None))
         options = {name: value for name, (value, default) in given.items() if value != default}
         for name in options.keys() - unit_class.options:
-            raise ValueError(f'RSN: {name}={options[name]!r} has no effect on units {unit!r}')
+            raise OptionError(f'RSN: {name}={options[name]!r} has no effect on units {unit!r}')
         num_blocks = tuple(NUM_BLOCKS[depth] if num_blocks is None else num_blocks)
         if expansion is None:
             expansion = unit_class.default_expansion(depth, variant)
         for name, values in (('num_blocks', num_blocks), ('expansion', (expansion, )),
                              ('branch_width', (1 if branch_width is None else branch_width, ))):
             if not values or min(values) < 1:
-                raise ValueError(f'RSN: {name}={values}, expected 1 or more')
+                raise OptionError(f'RSN: {name}={values}, expected 1 or more')
 
         self.num_stages = num_stages
         self.out_mode = out_mode
@@ -209,4 +210,4 @@ class RSN(BaseModule):
 
 def _check_choice(name: str, value: object, choices: Sequence | dict) -> None:
     if value not in choices:
-        raise ValueError(f'RSN: {name}={value!r}, expected one of {list(choices)}')
+        raise OptionError(f'RSN: {name}={value!r}, expected one of {list(choices)}')

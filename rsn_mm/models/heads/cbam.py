@@ -4,6 +4,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from rsn_mm.errors import OptionError
 from rsn_mm.registry import MODELS
 
 from ..layers import BN, conv_norm
@@ -23,7 +24,7 @@ class ConvBlockAttention(BaseModule):
         channels: Channels of input and output.
         reduction: Channels over those between the two fully connected layers.
         kernel_size: Of the convolution of the two maps.
-        norm_cfg: Normalisation of ``K``; the other layers have a bias and no norm, as in the
+        norm_cfg: Normalization of ``K``; the other layers have a bias and no norm, as in the
             paper's formulas.
 
     Shapes: (B, channels, H, W) to the same.
@@ -33,9 +34,9 @@ class ConvBlockAttention(BaseModule):
                  norm_cfg: dict = BN) -> None:
         super().__init__()
         if reduction < 1:
-            raise ValueError(f'CBAM: reduction={reduction}, expected 1 or more')
+            raise OptionError(f'CBAM: reduction={reduction}, expected 1 or more')
         if kernel_size % 2 == 0:
-            raise ValueError(f'CBAM: kernel_size={kernel_size}, expected an odd one')
+            raise OptionError(f'CBAM: kernel_size={kernel_size}, expected an odd one')
         self.conv = conv_norm(channels, channels, 3, norm_cfg=norm_cfg)
         self.channel_path = channel_weights(channels, reduction)
         self.spatial_path = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2)

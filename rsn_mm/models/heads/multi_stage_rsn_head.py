@@ -10,6 +10,7 @@ from mmpose.models.utils.tta import flip_heatmaps
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from rsn_mm.errors import OptionError
 from rsn_mm.registry import KEYPOINT_CODECS, MODELS
 
 from ..decoder import resize
@@ -70,13 +71,13 @@ class MultiStageRSNHead(BaseHead):
             (the paper's cost) or ``'heatmap'`` (the released class). ``type`` puts another
             attention in its place, ``'SE'``, ``'CBAM'`` or any registered module that takes
             ``channels`` and ``norm_cfg``. Other entries are arguments of that module.
-        norm_cfg: Normalisation of every layer.
+        norm_cfg: Normalization of every layer.
         loss: Config of the loss; ``num_stages`` is filled in.
         decoder: Config of the codec.
         init_cfg: Initialization; by default torch's own, as in the released code.
 
     Raises:
-        ValueError: If options contradict each other, or features or labels do not fit them.
+        OptionError: If options contradict each other, or features or labels do not fit them.
     """
 
     def __init__(self, num_stages: int, out_channels: int,
@@ -88,7 +89,7 @@ class MultiStageRSNHead(BaseHead):
         self.decoder = KEYPOINT_CODECS.build(decoder) if decoder is not None else None
         if heatmap_size is None:
             if self.decoder is None:
-                raise ValueError('MultiStageRSNHead: neither heatmap_size nor decoder is given')
+                raise OptionError('MultiStageRSNHead: neither heatmap_size nor decoder is given')
             heatmap_size = self.decoder.heatmap_size
         self._check_options(num_stages, num_units, heatmap_size, prm)
         self.num_stages = num_stages
@@ -98,13 +99,13 @@ class MultiStageRSNHead(BaseHead):
 
         loss = {'type': CoarseToFineLoss, 'num_stages': num_stages, **(loss or {})}
         if loss['num_stages'] != num_stages:
-            raise ValueError(f'MultiStageRSNHead: num_stages={num_stages}, but its loss has '
-                             f'num_stages={loss["num_stages"]}')
+            raise OptionError(f'MultiStageRSNHead: num_stages={num_stages}, but its loss has '
+                              f'num_stages={loss["num_stages"]}')
         self.loss_module = MODELS.build(loss)
         topk = getattr(self.loss_module, 'topk', 0)
         if topk > out_channels:
-            raise ValueError(f'MultiStageRSNHead: its loss takes the topk={topk} worst joints of '
-                             f'out_channels={out_channels}; set loss=dict(topk={out_channels})')
+            raise OptionError(f'MultiStageRSNHead: its loss takes the topk={topk} worst joints of '
+                              f'out_channels={out_channels}; set loss=dict(topk={out_channels})')
 
         self.predictors = nn.ModuleList(
             nn.ModuleList(
@@ -118,19 +119,19 @@ class MultiStageRSNHead(BaseHead):
                        prm: dict | None) -> None:
         for name, value in (('num_stages', num_stages), ('num_units', num_units)):
             if value < 1:
-                raise ValueError(f'MultiStageRSNHead: {name}={value}, expected 1 or more')
+                raise OptionError(f'MultiStageRSNHead: {name}={value}, expected 1 or more')
         if prm is not None and prm.get('position') not in PRM_POSITIONS:
-            raise ValueError(f'MultiStageRSNHead: prm position {prm.get("position")!r}, expected '
-                             f'one of {PRM_POSITIONS}')
+            raise OptionError(f'MultiStageRSNHead: prm position {prm.get("position")!r}, expected '
+                              f'one of {PRM_POSITIONS}')
         if self.decoder is None:
             return
         if tuple(self.decoder.heatmap_size) != tuple(heatmap_size):
-            raise ValueError(f'MultiStageRSNHead: heatmap_size={tuple(heatmap_size)}, but its '
-                             f'codec has {tuple(self.decoder.heatmap_size)}')
+            raise OptionError(f'MultiStageRSNHead: heatmap_size={tuple(heatmap_size)}, but its '
+                              f'codec has {tuple(self.decoder.heatmap_size)}')
         levels = getattr(self.decoder, 'num_levels', None)
         if levels is not None and levels != num_units + 1:
-            raise ValueError(f'MultiStageRSNHead: the codec has {levels} kernel_sizes, expected '
-                             f'{num_units + 1}, one more than num_units')
+            raise OptionError(f'MultiStageRSNHead: the codec has {levels} kernel_sizes, expected '
+                              f'{num_units + 1}, one more than num_units')
 
     def forward(self, feats: Features) -> list[list[Tensor]]:
         """All heatmaps, ``[stage][unit]``, units coarse to fine, (B, K, H, W)."""
@@ -146,14 +147,14 @@ class MultiStageRSNHead(BaseHead):
     def _check_features(self, feats: Features) -> None:
         shape = [len(units) for units in feats] if isinstance(feats, Sequence) else None
         if shape != [self.num_units] * self.num_stages:
-            raise ValueError(
+            raise OptionError(
                 f'MultiStageRSNHead: features of {len(shape or ())} stages with {shape} units, '
                 f'expected num_stages={self.num_stages} with num_units={self.num_units}: backbone '
                 'and head must have the same num_stages')
         channels = feats[-1][-1].shape[1]
         if channels != self.unit_channels:
-            raise ValueError(f'MultiStageRSNHead: features of {channels} channels, expected '
-                             f'unit_channels={self.unit_channels}')
+            raise OptionError(f'MultiStageRSNHead: features of {channels} channels, expected '
+                              f'unit_channels={self.unit_channels}')
 
     def predict(self, feats: Features | Sequence[Features],
                 batch_data_samples: list[PoseDataSample],
@@ -201,7 +202,7 @@ class MultiStageRSNHead(BaseHead):
         """Losses and accuracy of a batch.
 
         Returns:
-            ``loss_kpt``, the total, which is what is minimised; its terms per stage and unit, for
+            ``loss_kpt``, the total, which is what is minimized; its terms per stage and unit, for
             the log; ``acc_pose``, the share of joints within 5% of the map.
         """
         outputs = self.forward(feats)
@@ -218,13 +219,13 @@ class MultiStageRSNHead(BaseHead):
                 device: torch.device) -> tuple[Tensor, Tensor]:
         labels = [sample.gt_instance_labels for sample in samples]
         if self.decoder is None or 'keypoint_cells' not in labels[0]:
-            raise ValueError(
+            raise OptionError(
                 f'MultiStageRSNHead: its codec is {type(self.decoder).__name__} and the samples '
                 f'carry {sorted(labels[0].keys())}; training needs the codec rsn_mm.RSNHeatmap '
                 "with targets='joints', the same in GenerateTarget and as the head's decoder")
         cells = torch.cat([label.keypoint_cells for label in labels])
         visibility = torch.cat([label.keypoint_visibility for label in labels])
         if cells.shape[1] != self.out_channels:
-            raise ValueError(f'MultiStageRSNHead: samples with {cells.shape[1]} joints, expected '
-                             f'out_channels={self.out_channels}')
+            raise OptionError(f'MultiStageRSNHead: samples with {cells.shape[1]} joints, expected '
+                              f'out_channels={self.out_channels}')
         return cells.to(device, non_blocking=True), visibility.to(device, non_blocking=True)

@@ -7,6 +7,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from rsn_mm.errors import OptionError
 from rsn_mm.registry import MODELS
 
 from ..layers import BN, conv_norm, norm_layers
@@ -39,7 +40,7 @@ class PoseRefineMachine(BaseModule):
     Args:
         channels: Channels of input and output.
         kernel_size: Of the depth-wise convolution.
-        norm_cfg: Normalisation of every layer.
+        norm_cfg: Normalization of every layer.
 
     Shapes: (B, channels, H, W) to the same.
     """
@@ -47,7 +48,7 @@ class PoseRefineMachine(BaseModule):
     def __init__(self, channels: int, kernel_size: int = 9, norm_cfg: dict = BN) -> None:
         super().__init__()
         if kernel_size % 2 == 0:
-            raise ValueError(f'PoseRefineMachine: kernel_size={kernel_size}, expected an odd one')
+            raise OptionError(f'PoseRefineMachine: kernel_size={kernel_size}, expected an odd one')
         self.conv = conv_norm(channels, channels, 3, norm_cfg=norm_cfg)
         self.channel_path = nn.Sequential(
             conv_norm(channels, channels, norm_cfg=norm_cfg),

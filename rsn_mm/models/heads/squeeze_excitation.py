@@ -4,6 +4,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from rsn_mm.errors import OptionError
 from rsn_mm.registry import MODELS
 
 from ..layers import BN, conv_norm
@@ -29,7 +30,7 @@ class SqueezeExcitation(BaseModule):
     Args:
         channels: Channels of input and output.
         reduction: Channels over those between the two fully connected layers.
-        norm_cfg: Normalisation of ``K``; the fully connected layers have a bias and no norm.
+        norm_cfg: Normalization of ``K``; the fully connected layers have a bias and no norm.
 
     Shapes: (B, channels, H, W) to the same.
     """
@@ -37,7 +38,7 @@ class SqueezeExcitation(BaseModule):
     def __init__(self, channels: int, reduction: int = REDUCTION, norm_cfg: dict = BN) -> None:
         super().__init__()
         if reduction < 1:
-            raise ValueError(f'SE: reduction={reduction}, expected 1 or more')
+            raise OptionError(f'SE: reduction={reduction}, expected 1 or more')
         self.conv = conv_norm(channels, channels, 3, norm_cfg=norm_cfg)
         self.channel_path = channel_weights(channels, reduction)
 

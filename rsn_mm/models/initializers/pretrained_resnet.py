@@ -8,8 +8,8 @@ from mmengine.model import update_init_info
 from torch import Tensor, nn
 
 from rsn_mm.checkpoints.contents import weights_of
-from rsn_mm.checkpoints.errors import CheckpointError, listing
 from rsn_mm.checkpoints.files import read
+from rsn_mm.errors import CheckpointError, listing
 from rsn_mm.registry import WEIGHT_INITIALIZERS
 
 from ..backbones import RSN
@@ -26,7 +26,7 @@ class PretrainedResNet:
     """Load a ResNet of torchvision's layout into the stem and the first stage's encoder.
 
     For :class:`~rsn_mm.models.RSN` with ``unit='bottleneck'`` (MSPN) or ``'basic'``. Everything
-    else gets the reference's initialisation. Units loaded so are left alone by
+    else gets the reference's initialization. Units loaded so are left alone by
     ``zero_init_residual``.
 
     Args:

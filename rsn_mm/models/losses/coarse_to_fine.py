@@ -5,23 +5,24 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from rsn_mm.errors import OptionError
 from rsn_mm.registry import MODELS
 
 
 def mse_loss(output: Tensor, target: Tensor, visibility: Tensor) -> Tensor:
-    """Mean square error over all maps; occluded and unlabelled joints ask for an empty map.
+    """Mean square error over all maps; occluded and unlabeled joints ask for an empty map.
 
     Args:
         output: (B, K, H, W).
         target: (B, K, H, W), on the same scale.
-        visibility: (B, K) flags 2 visible, 1 occluded, 0 unlabelled.
+        visibility: (B, K) flags 2 visible, 1 occluded, 0 unlabeled.
     """
     visible = (visibility > 1).to(target.dtype)[..., None, None]
     return (output - target * visible).square().mean()
 
 
 def ohkm_loss(output: Tensor, target: Tensor, visibility: Tensor, topk: int) -> Tensor:
-    """Mean square error of a sample's ``topk`` worst joints, unlabelled ones counting as zero.
+    """Mean square error of a sample's ``topk`` worst joints, unlabeled ones counting as zero.
 
     Arguments as for :func:`mse_loss`; occluded joints count in full.
     """
@@ -49,9 +50,9 @@ class CoarseToFineLoss(nn.Module):
                  ohkm_weight: float = 1.0, loss_weight: float = 1.0) -> None:
         super().__init__()
         if num_stages < 1:
-            raise ValueError(f'CoarseToFineLoss: num_stages={num_stages}, expected 1 or more')
+            raise OptionError(f'CoarseToFineLoss: num_stages={num_stages}, expected 1 or more')
         if topk < 1:
-            raise ValueError(f'CoarseToFineLoss: topk={topk}, expected 1 or more')
+            raise OptionError(f'CoarseToFineLoss: topk={topk}, expected 1 or more')
         self.num_stages = num_stages
         self.topk = topk
         self.mse_weight = mse_weight
@@ -90,18 +91,18 @@ class CoarseToFineLoss(nn.Module):
 
     def _check(self, outputs: Sequence[Sequence[Tensor]], targets: Tensor) -> None:
         if len(outputs) != self.num_stages:
-            raise ValueError(f'CoarseToFineLoss: outputs of {len(outputs)} stages, expected '
-                             f'num_stages={self.num_stages}')
+            raise OptionError(f'CoarseToFineLoss: outputs of {len(outputs)} stages, expected '
+                              f'num_stages={self.num_stages}')
         for s, units in enumerate(outputs):
             if targets.shape[1] != len(units) + 1:
-                raise ValueError(f'CoarseToFineLoss: targets of {targets.shape[1]} levels, '
-                                 f'expected {len(units) + 1}, one more than the {len(units)} units '
-                                 f'of stage {s}')
+                raise OptionError(f'CoarseToFineLoss: targets of {targets.shape[1]} levels, '
+                                  f'expected {len(units) + 1}, one more than the {len(units)} '
+                                  f'units of stage {s}')
             for u, output in enumerate(units):
                 if output.shape != targets[:, 0].shape:
-                    raise ValueError(
+                    raise OptionError(
                         f'CoarseToFineLoss: output of stage {s} unit {u} is '
                         f'{tuple(output.shape)}, targets are {tuple(targets[:, 0].shape)}')
         if targets.shape[2] < self.topk:
-            raise ValueError(f'CoarseToFineLoss: topk={self.topk} of {targets.shape[2]} joints; '
-                             'set topk to at most the number of joints')
+            raise OptionError(f'CoarseToFineLoss: topk={self.topk} of {targets.shape[2]} joints; '
+                              'set topk to at most the number of joints')

@@ -20,7 +20,7 @@ class ResidualUnit(CheckpointedModule):
         planes: Base channels of the level (64, 128, 256, 512).
         expansion: The output has ``planes * expansion`` channels.
         stride: Of the unit, 1 or 2.
-        norm_cfg: Normalisation of every layer.
+        norm_cfg: Normalization of every layer.
         with_cp: Recompute the unit in backward to save memory.
 
     Shapes: ``(B, in_channels, H, W)`` to ``(B, planes * expansion, H / stride, W / stride)``.
@@ -34,7 +34,7 @@ class ResidualUnit(CheckpointedModule):
                  norm_cfg: dict, with_cp: bool = False) -> None:
         super().__init__(with_cp)
         self.out_channels = planes * expansion
-        #: Whether its weights were loaded, so that no initialisation is to change them.
+        #: Whether its weights were loaded, so that no initialization is to change them.
         self.loaded = False
         self.shortcut = nn.Identity()
         if stride != 1 or in_channels != self.out_channels:

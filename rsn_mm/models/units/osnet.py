@@ -15,7 +15,7 @@ GATE_REDUCTION = 16
 
 
 class LiteConv(nn.Sequential):
-    """A linear 1x1 and a depth-wise 3x3 convolution, norm and ReLU: a 3x3 one, factorised."""
+    """A linear 1x1 and a depth-wise 3x3 convolution, norm and ReLU: a 3x3 one, factorized."""
 
     def __init__(self, channels: int, norm_cfg: dict | None) -> None:
         super().__init__(

@@ -53,7 +53,7 @@ def test_fixed_and_random_extension():
     assert abs(np.corrcoef(boxes.T)[0, 1]) < 0.1  # width and height are drawn on their own
 
 
-def test_extension_starts_from_a_given_centre_and_scale():
+def test_extension_starts_from_a_given_center_and_scale():
     results = ExtendBBox(fixed=(0.25, 0.25)).transform(dict(
         person(), bbox_center=np.array([[7., 8.]]), bbox_scale=np.array([[100., 100.]])))
     np.testing.assert_array_equal(results['bbox_center'], [[7, 8]])
@@ -67,7 +67,7 @@ def test_half_body_boxes_equal_the_released_ones(config, monkeypatch):
                  if t.type == 'rsn_mm.HalfBodyBBox')
     options = {key: value for key, value in settings.items() if key != 'type'}
     # The draws are given, and the golden persons are not filtered by their number of joints.
-    transform = HalfBodyBBox(**{**options, 'prob': 1, 'min_labelled': 0})
+    transform = HalfBodyBBox(**{**options, 'prob': 1, 'min_labeled': 0})
     name = config[:4]
     data = {key.removeprefix(f'{name}_'): value for key, value in golden.load('half_body').items()
             if key.startswith(name)}
@@ -112,7 +112,7 @@ def test_the_upper_half_is_taken_with_the_probability_of_a_normal_draw_below_a_h
     np.testing.assert_allclose(np.min(ratios, axis=0), [1, 1], atol=0.03)
 
 
-@pytest.mark.parametrize('labelled, min_labelled, kinds', [
+@pytest.mark.parametrize('labeled, min_labeled, kinds', [
     (range(3), 3, {'whole'}),  # not more than three
     (range(4), 3, {'upper'}),  # four, all of the upper half
     ([0, 1, 11, 12], 3, {'whole'}),  # neither half has three
@@ -122,18 +122,18 @@ def test_the_upper_half_is_taken_with_the_probability_of_a_normal_draw_below_a_h
     (range(8), 8, {'whole'}),
     (range(9), 8, {'upper'}),
 ])
-def test_half_body_needs_enough_labelled_joints(labelled, min_labelled, kinds):
+def test_half_body_needs_enough_labeled_joints(labeled, min_labeled, kinds):
     flags = np.zeros((1, 17), np.float32)
-    flags[0, list(labelled)] = 1
+    flags[0, list(labeled)] = 1
     joints = person()['keypoints'][0]
     start = dict(bbox_center=np.zeros((1, 2)), bbox_scale=np.ones((1, 2)))
     centers = {'whole': np.zeros(2)}
     for kind, ids in (('upper', UPPER), ('lower', LOWER)):
-        taken = [i for i in ids if i in labelled]
+        taken = [i for i in ids if i in labeled]
         if taken and kind in kinds:
             centers[kind] = middle(joints[taken])
     found = {next(k for k, c in centers.items() if np.allclose(c, r['bbox_center'][0]))
-             for r in repeat(HalfBodyBBox(prob=1., min_labelled=min_labelled), 50,
+             for r in repeat(HalfBodyBBox(prob=1., min_labeled=min_labeled), 50,
                              keypoints_visible=flags, **start)}
     assert found == kinds
 

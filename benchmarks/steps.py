@@ -1,0 +1,244 @@
+"""The steps a user waits for, each as races between MMPose and this package."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from mmpose.models.pose_estimators import TopdownPoseEstimator
+from mmpose.registry import KEYPOINT_CODECS
+from torch import Tensor
+
+from rsn_mm.apis import optimize
+from rsn_mm.optimization.estimator import DTYPES
+
+from . import networks
+from .data import BATCH_SIZE, batch_times, evaluation_runners, loaders, one_item_times
+from .machine import count_flops
+from .memory import training_memory
+from .networks import Case
+from .precision import QUANTILES, keypoint_shifts
+from .timing import REFERENCE, Race, run_race
+
+RSN18, RSN18X4 = Case(), Case(stages=4)
+#: Turns of a race that takes long, at most.
+LONG_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure.
+
+    Args:
+        device: Where networks run.
+        rounds: Turns of every race.
+        data_config: Config whose test data are read and evaluated.
+        recipe: Config whose training pipeline reads them.
+        compile: Also race what ``torch.compile`` makes of the networks.
+        checkpoint: Of the model of ``data_config``, for the precision of its keypoints.
+    """
+
+    device: torch.device
+    rounds: int
+    data_config: str
+    recipe: str
+    compile: bool = False
+    checkpoint: str | None = None
+
+
+def encode(settings: Settings, batch_size: int = 32) -> Iterator[Race]:
+    """Target heatmaps, per sample."""
+    case = RSN18
+    codec = KEYPOINT_CODECS.build(case.codec)
+    theirs = [KEYPOINT_CODECS.build(cfg) for cfg in case.mmpose_codecs]
+    poses = networks.random_poses(batch_size, case)
+    visible = torch.full(poses.shape[:2], 2, device=settings.device)
+    on_device = torch.from_numpy(poses).to(settings.device)
+
+    def draw_theirs() -> None:
+        for pose in poses:
+            for level in theirs:
+                level.encode(pose[None], visible_numpy)
+
+    visible_numpy = visible[:1].numpy(force=True)
+    times = run_race({REFERENCE: draw_theirs, 'ours': lambda: codec.render(on_device, visible)},
+                     settings.rounds, settings.device)
+    yield Race('targets', f'{len(theirs)} levels, {case.joints} joints, batch {batch_size}', times,
+               items=batch_size)
+
+
+def decode(settings: Settings, batch_size: int = 64) -> Iterator[Race]:
+    """Keypoints from heatmaps."""
+    case = RSN18
+    codec = KEYPOINT_CODECS.build(case.codec)
+    theirs = KEYPOINT_CODECS.build(case.mmpose_codecs[-1])
+    poses = torch.from_numpy(networks.random_poses(batch_size, case))
+    noise = torch.rand(batch_size, case.joints, *case.heatmap_size_wh[::-1],
+                       generator=torch.Generator().manual_seed(0))
+    clean = codec.render(poses, torch.full(poses.shape[:2], 2))[:, -1]
+    for name, heatmaps in (('joints', clean + noise), ('noise only', noise * 255)):
+        on_device = heatmaps.to(settings.device)
+
+        def decode_theirs(on_device: Tensor = on_device) -> list:
+            return [theirs.decode(maps) for maps in on_device.numpy(force=True)]
+
+        yield Race('decode', f'{name}, {case.joints} maps, batch {batch_size}', run_race(
+            {REFERENCE: decode_theirs,
+             'ours': lambda on_device=on_device: codec.batch_decode(on_device)},
+            settings.rounds, settings.device), items=batch_size)
+
+
+def loader(settings: Settings) -> Iterator[Race]:
+    """Training samples, and where the time of one goes."""
+    for size_wh in ((192, 256), (288, 384)):
+        samples = loaders(settings.data_config, settings.recipe, size_wh)
+        race = Race('loader', f'{size_wh[1]}x{size_wh[0]}, one process', run_race(
+            {name: side.read for name, side in samples.items()}, settings.rounds,
+            torch.device('cpu'), warm_up=1), items=next(iter(samples.values())).count)
+        for name, side in samples.items():
+            race.facts[f'{name}, bytes of a sample'] = f'{side.sample_bytes():,}'
+        for name, side in samples.items():
+            seconds = {**one_item_times(side), **batch_times(side)}
+            race.facts[f'{name}, ms'] = ', '.join(
+                f'{what} {value * 1e3:.2f}' for what, value in seconds.items())
+        yield race
+
+
+def train(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
+    """Forward, loss, accuracy and backward. MMPose's head does not compute its accuracy in bf16."""
+    for case in (RSN18, RSN18X4):
+        images = networks.random_images(batch_size, case.size_wh, settings.device)
+        samples = {name: networks.training_samples(batch_size, case, cfg, settings.device)
+                   for name, cfg in networks.target_transforms(case).items()}
+        theirs, mine = networks.build_pair(case, settings.device)
+        fast = networks.build(networks.ours(case, channels_last=True), settings.device)
+        fast.load_state_dict(mine.state_dict())
+        contestants = {
+            REFERENCE: networks.training_step(theirs, images, samples[REFERENCE]),
+            'ours': networks.training_step(fast, images, samples['ours']),
+            'ours, bf16 AMP': networks.training_step(fast, images, samples['ours'], amp=True),
+        }
+        if settings.compile:
+            compiled = networks.build(networks.ours(case, channels_last=True), settings.device)
+            compiled.load_state_dict(mine.state_dict())
+            compiled.forward = torch.compile(compiled.forward)
+            contestants['ours, compiled, bf16 AMP'] = networks.training_step(
+                compiled, images, samples['ours'], amp=True)
+        yield Race('training step', f'{case}, batch {batch_size}', run_race(
+            contestants, settings.rounds, settings.device), items=batch_size, flops={
+                name: count_flops(contestants[name]) for name in (REFERENCE, 'ours')})
+
+
+def forward(settings: Settings) -> Iterator[Race]:
+    """The last heatmaps of a batch of images, without the flip test."""
+    for case in (RSN18, RSN18X4):
+        theirs, mine = networks.build_pair(case, settings.device)
+        forms = _forms(mine, settings.compile)
+        for batch_size in (1, 8, 32):
+            images = networks.random_images(batch_size, case.size_wh, settings.device)
+            yield _forward_race(case, theirs, forms, images, settings)
+
+
+def _forms(model: TopdownPoseEstimator, compiled: bool) -> dict[str, TopdownPoseEstimator]:
+    forms = {}
+    for name, dtype in DTYPES.items():
+        forms[f'optimized {name}'] = optimize(model, dtype=dtype)
+        if compiled:
+            forms[f'optimized {name}, compiled'] = optimize(model, dtype=dtype, compile=True)
+    return forms
+
+
+def _forward_race(case: Case, theirs: TopdownPoseEstimator, forms: dict, images: Tensor,
+                  settings: Settings) -> Race:
+    contestants = {REFERENCE: networks.last_heatmaps(theirs, images)}
+    for name, model in forms.items():
+        contestants[name] = torch.no_grad()(lambda model=model: model.heatmaps(images))
+    expected = contestants[REFERENCE]()
+    facts = {}
+    for name, call in contestants.items():
+        if name != REFERENCE:
+            difference = ((call() - expected).abs().max() / expected.abs().max()).item()
+            facts[f'{name}, largest difference'] = f'{difference:.1e} of the largest value'
+    flops = {name: count_flops(call) for name, call in contestants.items()
+             if 'compiled' not in name}
+    return Race('forward', f'{case}, batch {len(images)}',
+                run_race(contestants, settings.rounds, settings.device),
+                items=len(images), flops=flops, facts=facts)
+
+
+def others(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
+    """What users take instead of RSN, from MMPose, beside ours."""
+    case = RSN18
+    images = networks.random_images(batch_size, case.size_wh, settings.device)
+    theirs, released = networks.build_pair(case, settings.device)
+    contestants = {REFERENCE: networks.last_heatmaps(theirs, images)}
+    for name in networks.OTHERS:
+        model = networks.build_other(name, settings.device)
+        networks.calibrate(model, images[:2])
+        contestants[f'MMPose {name}'] = networks.last_heatmaps(model, images)
+    mine = {'RSN-18 released': released}
+    for depth in (18, 50):
+        paper = networks.build(networks.ours(Case(depth), variant='paper'), settings.device)
+        networks.calibrate(paper, images[:2])
+        mine[f'RSN-{depth} paper'] = paper
+    for name, model in mine.items():
+        for form, fast in _forms(model, settings.compile).items():
+            contestants[f'{name}, {form}'] = torch.no_grad()(
+                lambda fast=fast: fast.heatmaps(images))
+    yield Race('networks', f'256x192, batch {batch_size}; ratio to {REFERENCE} RSN-18',
+               run_race(contestants, settings.rounds, settings.device), items=batch_size)
+
+
+def evaluation(settings: Settings) -> Iterator[Race]:
+    """A test run over the data, with flip test and metric."""
+    with TemporaryDirectory() as work_dir:
+        case, runners, persons = evaluation_runners(
+            settings.data_config, settings.device, work_dir)
+        times = run_race({name: runner.test for name, runner in runners.items()},
+                         min(settings.rounds, LONG_ROUNDS), settings.device, warm_up=0)
+    yield Race('evaluation', f'{case}, {persons} persons, flip test, batch {BATCH_SIZE}', times,
+               items=persons)
+
+
+def memory(settings: Settings) -> Iterator[Race]:
+    """Peak memory of a training step; it takes a process per figure."""
+    if settings.device.type == 'cpu' and not Path('/proc/self/status').exists():
+        return  # no way to tell
+    peaks = training_memory(settings.device)
+    yield Race('memory', 'training step, RSN-18 256x192, 32 images', {}, facts={
+        name: f'{peak / 2**20:,.0f} MiB' for name, peak in peaks.items()})
+
+
+def scaling(settings: Settings) -> Iterator[Race]:
+    """How time grows with stages, batch and input size."""
+    cases = [(Case(stages=stages), 8) for stages in (1, 2, 3, 4)]
+    cases += [(RSN18, batch_size) for batch_size in (1, 2, 4, 16, 32)]
+    cases += [(Case(size_wh=size_wh), 8) for size_wh in ((96, 128), (288, 384))]
+    for case, batch_size in cases:
+        theirs, mine = networks.build_pair(case, settings.device)
+        images = networks.random_images(batch_size, case.size_wh, settings.device)
+        race = _forward_race(case, theirs, _forms(mine, compiled=False), images, replace(
+            settings, rounds=min(settings.rounds, LONG_ROUNDS)))
+        race.step = 'scaling'
+        race.facts.clear()
+        yield race
+
+
+def precision(settings: Settings) -> Iterator[Race]:
+    """How far a trained network's keypoints move in its test-time forms; needs a checkpoint."""
+    if settings.checkpoint is None:
+        return
+    shifts = keypoint_shifts(settings.data_config, settings.checkpoint, settings.device)
+    count = len(next(iter(shifts.values())))
+    yield Race('precision', f'{count:,} keypoints of {settings.data_config}', {}, facts={
+        f'optimized {name}, quantile {quantile:g}': f'{np.quantile(values, quantile):.4f} input px'
+        for name, values in shifts.items() for quantile in QUANTILES})
+
+
+#: Races by the name of the step. Those of prediction come first: training leaves memory behind in
+#: which a forward pass of MMPose's is faster than in a process that only predicts.
+STEPS: dict[str, Callable[[Settings], Iterator[Race]]] = {
+    step.__name__: step for step in (
+        forward, scaling, decode, evaluation, others, precision, encode, loader, train, memory)}

@@ -1,0 +1,53 @@
+"""Every error of this package whose message is for the user.
+
+Each descends from :class:`RsnMmError`, and from the built-in error that callers of such an
+interface expect.
+"""
+
+from collections.abc import Iterable
+
+#: Names that a message lists before it only counts the rest.
+NUM_LISTED = 8
+
+
+class RsnMmError(Exception):
+    """Something that the user can mend; the message says where it is and what was expected."""
+
+
+class OptionError(RsnMmError, ValueError):
+    """An argument, or an entry of a config, that has a wrong value or contradicts another one."""
+
+
+class OptionTypeError(RsnMmError, TypeError):
+    """An argument of a wrong type."""
+
+
+class MissingFileError(RsnMmError, FileNotFoundError):
+    """A file that does not exist."""
+
+
+class OutputError(RsnMmError, ValueError):
+    """A file that cannot be written, or that something would be lost by writing."""
+
+
+class DataError(RsnMmError, ValueError):
+    """Images, annotations or detections that cannot be used."""
+
+
+class CheckpointError(RsnMmError, ValueError):
+    """A checkpoint that cannot be read or converted, or that does not fit the model."""
+
+
+class EnsembleError(RsnMmError, ValueError):
+    """Members of an ensemble that are incomplete or do not go together."""
+
+
+class CommandError(RsnMmError):
+    """A command that cannot be carried out."""
+
+
+def listing(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    names = list(names)
+    more = f' and {len(names) - NUM_LISTED} more' if len(names) > NUM_LISTED else ''
+    return ', '.join(names[:NUM_LISTED]) + more

@@ -1,0 +1,5 @@
+"""Keypoints of the people in photographs."""
+
+from .predictor import Predictor
+
+__all__ = ['Predictor']

@@ -1,0 +1,125 @@
+"""Images and boxes that a user hands in, checked."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from rsn_mm.datasets.checks import has_extent
+from rsn_mm.errors import MissingFileError, OptionError, OptionTypeError
+
+Image = str | Path | np.ndarray
+#: (N, 4) x1, y1, x2, y2 or (N, 5) with a score behind; ``None`` is the whole image.
+Boxes = np.ndarray | Tensor | Sequence | None
+
+
+def as_images(images: Image | Sequence[Image]) -> list[str | np.ndarray]:
+    """Paths and pictures, one each per image.
+
+    Raises:
+        OptionTypeError: If something is neither.
+        OptionError: If a picture is not (H, W, 3) uint8 with an area.
+        MissingFileError: If a file does not exist.
+    """
+    if isinstance(images, (str, Path, np.ndarray)):
+        images = [images]
+    if not isinstance(images, Sequence):
+        raise OptionTypeError(f'images: {type(images).__name__}, expected a path, an array '
+                              '(H, W, 3) or a list of these')
+    return [_as_image(i, image) for i, image in enumerate(images)]
+
+
+def _as_image(index: int, image: Image) -> str | np.ndarray:
+    if isinstance(image, (str, Path)):
+        path = os.fspath(image)
+        if '://' not in path and not os.path.isfile(path):
+            raise MissingFileError(f'image {index}: {path} does not exist')
+        return path
+    if not isinstance(image, np.ndarray):
+        raise OptionTypeError(f'image {index}: {type(image).__name__}, expected a path or an array '
+                              '(H, W, 3) uint8, BGR')
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise OptionError(f'image {index}: array {image.shape} {image.dtype}, expected (H, W, 3) '
+                          'uint8, BGR' + ('; give several images as a list' if image.ndim == 4
+                                          else ''))
+    return image
+
+
+def as_boxes(boxes: Boxes | Sequence[Boxes], num_images: int) -> list[np.ndarray | None]:
+    """Boxes with their scores, per image (N, 5) float32: x1, y1, x2, y2, score.
+
+    Args:
+        boxes: Per image (N, 4), (N, 5) or ``None``; for one image also that alone.
+        num_images: Number of images.
+
+    Raises:
+        OptionError: If their number is not that of the images, or boxes are of another shape, not
+            finite, or without area.
+    """
+    if boxes is None:
+        return [None] * num_images
+    if num_images == 1 and _of_one_image(boxes):
+        boxes = [boxes]
+    if isinstance(boxes, (np.ndarray, Tensor)):
+        boxes = list(boxes)
+    if not isinstance(boxes, Sequence) or len(boxes) != num_images:
+        found = len(boxes) if isinstance(boxes, Sequence) else type(boxes).__name__
+        raise OptionError(f'boxes_xyxy: {found} for {num_images} images, expected one (N, 4) array '
+                          'per image')
+    return [_as_boxes(i, each) for i, each in enumerate(boxes)]
+
+
+def _of_one_image(boxes: object) -> bool:
+    """Whether these are boxes, and not a list of those of each image; nobody's are ``[]``."""
+    try:
+        shape = _numbers(boxes).shape
+    except (TypeError, ValueError):
+        return False
+    return shape == (0, ) or len(shape) == 2 and shape != (1, 0)
+
+
+def _numbers(values: object) -> np.ndarray:
+    if isinstance(values, Tensor):
+        values = values.numpy(force=True)
+    return np.asarray(values, dtype=np.float32)
+
+
+def _as_boxes(index: int, boxes: Boxes) -> np.ndarray | None:
+    if boxes is None:
+        return None
+    try:
+        array = _numbers(boxes)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f'image {index}: boxes are no array of numbers: {error}') from error
+    if array.ndim == 1 and not array.size:  # of an empty list
+        array = array.reshape(0, 4)
+    if array.ndim != 2 or array.shape[1] not in (4, 5):
+        raise OptionError(f'image {index}: boxes of shape {array.shape}, expected (N, 4) x1, y1, '
+                          'x2, y2, or (N, 5) with a score')
+    if array.shape[1] == 4:
+        array = np.concatenate([array, np.ones_like(array[:, :1])], axis=1)
+    good = np.isfinite(array).all(1) & has_extent(array[:, :4])
+    if not good.all():
+        n = int(np.flatnonzero(~good)[0])
+        raise OptionError(f'image {index}: box {n} is {array[n].tolist()} (x1, y1, x2, y2, score), '
+                          'expected finite numbers, and a width or a height above 0')
+    return array
+
+
+def inside(index: int, boxes: np.ndarray | None, size_hw: tuple[int, int]) -> np.ndarray:
+    """The boxes of an image, which all show some of it; the whole image for ``None``.
+
+    Raises:
+        OptionError: If a box lies beside the image.
+    """
+    height, width = size_hw
+    if boxes is None:
+        return np.array([[0, 0, width, height, 1]], dtype=np.float32)
+    beside = ((boxes[:, :2] >= (width, height)) | (boxes[:, 2:4] <= 0)).any(1)
+    if beside.any():
+        n = int(np.flatnonzero(beside)[0])
+        raise OptionError(f'image {index}: box {n} is {boxes[n, :4].tolist()} (x1, y1, x2, y2), '
+                          f'beside the image of {width} x {height} pixels')
+    return boxes

@@ -1,0 +1,187 @@
+"""Poses of the people in photographs."""
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
+from mmpose.apis.inference import dataset_meta_from_config
+from mmpose.datasets.transforms import LoadImage
+from mmpose.models import build_pose_estimator
+from mmpose.models.pose_estimators import TopdownPoseEstimator
+from mmpose.structures import PoseDataSample
+
+from rsn_mm import checkpoints
+from rsn_mm.checkpoints.contents import meta_of, weights_of
+from rsn_mm.checkpoints.fitting import check_fit
+from rsn_mm.errors import MissingFileError, OptionError, OptionTypeError
+from rsn_mm.models import MultiStageRSNHead
+from rsn_mm.models.configs import model_config
+from rsn_mm.optimization import OptimizedEstimator, optimize
+
+from .inputs import Boxes, Image, as_boxes, as_images, inside
+
+#: Which image a sample is of, and its index among the boxes there.
+Crop = tuple[int, dict]
+
+
+class Predictor:
+    """Finds the joints of people in boxes, with the model in its test-time form.
+
+    Boxes are extended, cut out and normalized as the config's test pipeline does, and the flip test
+    is done where the config says so: the results are those of ``mmpose.apis.inference_topdown`` up
+    to rounding. People of several images share batches. Only coordinates leave the device.
+
+    Args:
+        config: Config file, or a config that was read.
+        checkpoint: File whose weights are exactly those of the config's model. It is read as
+            weights only. Those of others go through ``tools/convert_checkpoint.py`` first.
+        device: Of the model; by default the GPU, where there is one.
+        dtype: ``torch.bfloat16`` or ``torch.float32``, see :func:`optimize`.
+
+    Raises:
+        MissingFileError: If there is no such config.
+        CheckpointError: If the checkpoint does not exist, cannot be read, or is not one of the
+            config's model.
+        OptionTypeError: If the model is not one that :func:`optimize` takes.
+        OptionError: If the config has no test pipeline, or the dataset of the checkpoint has
+            another number of joints than the model.
+    """
+
+    dataset_meta: dict  #: of MMPose: names of keypoints, skeleton, colors, flip indices
+    model: OptimizedEstimator
+    device: torch.device
+
+    def __init__(self, config: str | Path | Config, checkpoint: str | Path,
+                 device: str | torch.device | None = None,
+                 dtype: torch.dtype | None = None) -> None:
+        cfg = _read_config(config)
+        init_default_scope(cfg.get('default_scope') or 'mmpose')
+        self._load_image, self._cut_out = _pipeline(cfg)
+        estimator = _build(cfg)
+        stored = checkpoints.read(checkpoint)
+        weights, _ = weights_of(stored)
+        check_fit(estimator, weights, str(checkpoint))
+        estimator.load_state_dict(weights)
+        self.dataset_meta = _dataset_meta(cfg, meta_of(stored), estimator.head.out_channels)
+        self.device = torch.device(
+            device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        # To the device first: the test-time form depends on it.
+        self.model = optimize(estimator.to(self.device), dtype=dtype)
+
+    def __call__(self, images: Image | Sequence[Image],
+                 boxes_xyxy: Boxes | Sequence[Boxes] = None,
+                 batch_size: int = 32) -> list[InstanceData]:
+        """Poses in images.
+
+        Args:
+            images: A path, a picture (H, W, 3) uint8 in BGR as OpenCV reads it, or a list of these.
+            boxes_xyxy: Per image the boxes of people, (N, 4) x1, y1, x2, y2 in image pixels, or
+                (N, 5) with a score behind, or ``None`` for the whole image. For one image also its
+                boxes alone; ``None`` for the whole image each time.
+            batch_size: People of a batch; with their mirror images it has twice as many images.
+
+        Returns:
+            Per image its people in the order of the boxes, with the NumPy arrays ``keypoints``
+            (N, K, 2) x, y in image pixels, ``keypoint_scores`` (N, K), ``bboxes_xyxy`` (N, 4) as
+            given, and ``scores`` (N, ), box score times the mean of the joints' scores; all
+            float32. N may be 0.
+
+        Raises:
+            MissingFileError: If an image does not exist.
+            OptionTypeError, OptionError: If images or boxes cannot be used; the message says which.
+        """
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise OptionError(f'batch_size={batch_size!r}, expected a positive integer')
+        images = as_images(images)
+        boxes = as_boxes(boxes_xyxy, len(images))
+        used: list[np.ndarray] = []
+        people: list[list[InstanceData]] = [[] for _ in images]
+        crops = self._crops(images, boxes, used)
+        while batch := list(islice(crops, batch_size)):
+            for (image, _), sample in zip(batch, self._predict([crop for _, crop in batch])):
+                people[image].append(sample.pred_instances)
+        return [self._gather(each, kept) for each, kept in zip(people, used)]
+
+    def _crops(self, images: list[str | np.ndarray], boxes: list[np.ndarray | None],
+               used: list[np.ndarray]) -> Iterator[Crop]:
+        """What is cut out of each image, one image read at a time.
+
+        Args:
+            used: The boxes of each image are added here, (N, 5).
+        """
+        for i, (image, given) in enumerate(zip(images, boxes)):
+            loaded = self._load_image(
+                dict(img_path=image) if isinstance(image, str) else dict(img=image))
+            used.append(inside(i, given, loaded['img'].shape[:2]))
+            for box in used[-1]:
+                yield i, self._cut_out({
+                    **loaded, 'bbox': box[None, :4], 'bbox_score': box[4:], **self.dataset_meta})
+
+    @torch.inference_mode()
+    def _predict(self, crops: list[dict]) -> list[PoseDataSample]:
+        return self.model.test_step(pseudo_collate(crops))
+
+    def _gather(self, people: list[InstanceData], boxes: np.ndarray) -> InstanceData:
+        if people:
+            keypoints = np.concatenate([person.keypoints for person in people])
+            scores = np.concatenate([person.keypoint_scores for person in people])
+        else:
+            chosen = self.model.test_cfg.get('output_keypoint_indices')
+            joints = self.model.head.out_channels if chosen is None else len(chosen)
+            keypoints, scores = np.zeros((0, joints, 2)), np.zeros((0, joints))
+        return InstanceData(
+            keypoints=keypoints.astype(np.float32), keypoint_scores=scores.astype(np.float32),
+            bboxes_xyxy=boxes[:, :4],
+            scores=(boxes[:, 4] * scores.mean(axis=1)).astype(np.float32))
+
+
+def _read_config(config: str | Path | Config) -> Config:
+    if isinstance(config, Config):
+        return config
+    if not os.path.isfile(config):
+        raise MissingFileError(f'config {config} does not exist')
+    return Config.fromfile(config)
+
+
+def _pipeline(cfg: Config) -> tuple[LoadImage, Compose]:
+    """What reads an image, and what makes a sample of a box in it."""
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    if 'pipeline' not in dataset:
+        raise OptionError('Predictor: the config has no test_dataloader.dataset.pipeline')
+    load, *cut_out = Compose(dataset['pipeline']).transforms
+    if not isinstance(load, LoadImage):
+        raise OptionError(f'Predictor: the test pipeline begins with {type(load).__name__}, '
+                          'expected LoadImage')
+    return load, Compose(cut_out)
+
+
+def _build(cfg: Config) -> TopdownPoseEstimator:
+    model_cfg = model_config(cfg)
+    model_cfg.test_cfg = {**(model_cfg.get('test_cfg') or {}), 'output_heatmaps': False}
+    estimator = revert_sync_batchnorm(build_pose_estimator(model_cfg))
+    head = getattr(estimator, 'head', None)
+    if type(estimator) is not TopdownPoseEstimator or not isinstance(head, MultiStageRSNHead):
+        raise OptionTypeError(f'Predictor: the model is a {type(estimator).__name__} with the head '
+                              f'{type(head).__name__}, expected TopdownPoseEstimator and '
+                              'MultiStageRSNHead')
+    return estimator
+
+
+def _dataset_meta(cfg: Config, meta: dict, joints: int) -> dict:
+    """That of the checkpoint, or else of the config's training data."""
+    found = meta.get('dataset_meta') or dataset_meta_from_config(cfg)
+    if not found:
+        raise OptionError('Predictor: neither the checkpoint nor train_dataloader.dataset of the '
+                          'config tells the dataset, whose joints to exchange in the flip test')
+    if found.get('num_keypoints') != joints:
+        raise OptionError(f'Predictor: the dataset has {found.get("num_keypoints")} joints, the '
+                          f'model out_channels={joints}')
+    return found

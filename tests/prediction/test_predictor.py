@@ -1,0 +1,331 @@
+"""Pictures and boxes to poses: as MMPose's own inference, in batches, or one clear error."""
+
+import math
+import os
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmpose.apis import inference_topdown, init_model
+from mmpose.structures import PoseDataSample
+from mmpose.visualization import PoseLocalVisualizer
+
+from rsn_mm.apis import Predictor
+from rsn_mm.checkpoints import CheckpointError
+from tests import golden
+from tests.conversion.samples import ROOT
+from tests.fresh import run_fresh
+
+RNG = np.random.default_rng(0)
+WIDE, HIGH = (cv2.resize(RNG.integers(0, 255, (*size, 3), np.uint8), None, fx=8, fy=8)
+              for size in ((30, 40), (50, 25)))  # 320 x 240 and 200 x 400
+WIDE_BOXES = np.array([[10, 20, 110, 220], [150, 5, 300, 120], [-20, 100, 90, 260]], np.float32)
+HIGH_BOXES = np.array([[0, 0, 200, 400], [30, 50, 90, 333]], np.float32)
+
+
+def config(name='rsn18_coco-256x192', **changes):
+    cfg = Config.fromfile(ROOT / 'configs' / 'rsn' / f'{name}.py')
+    cfg.merge_from_dict({'model.backbone.num_blocks': (1, 1, 1, 1), **changes})
+    return cfg
+
+
+def write_checkpoint(folder, cfg, **meta):
+    path = folder / 'weights.pth'
+    model = golden.fill(init_model(cfg.copy(), device='cpu'))
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """The config of a small network and its checkpoint, and two pictures."""
+    folder = tmp_path_factory.mktemp('predictor')
+    cfg = config()
+    cfg.dump(folder / 'config.py')
+    write_checkpoint(folder, cfg)
+    cv2.imwrite(str(folder / 'wide.png'), WIDE)
+    cv2.imwrite(str(folder / 'high.png'), HIGH)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def predictor(folder):
+    return Predictor(folder / 'config.py', folder / 'weights.pth', device='cpu')
+
+
+def forwards(predictor):
+    """The batches that the model sees from now on."""
+    seen = []
+    predictor.model.data_preprocessor.register_forward_hook(
+        lambda module, args, out: seen.append(len(out['inputs'])))
+    return seen
+
+
+def assert_same(found, expected, atol=0.):
+    assert len(found) == len(expected)
+    for here, there in zip(found, expected):
+        for name in ('keypoints', 'keypoint_scores', 'bboxes_xyxy', 'scores'):
+            np.testing.assert_allclose(here[name], there[name], atol=atol, rtol=0, err_msg=name)
+
+
+# ------------------------------------------------------------------------------ what it predicts
+
+
+@pytest.mark.parametrize('name, changes', [
+    ('rsn18_coco-256x192', {}),
+    ('rsn18_coco-256x192', {'model.test_cfg.flip_test': False}),
+    ('rsn18_mpii-256x256', {'model.test_cfg.output_heatmaps': True}),
+])
+def test_agrees_with_mmposes_inference(tmp_path, name, changes):
+    cfg = config(name, **changes)
+    checkpoint = write_checkpoint(tmp_path, cfg)
+    mmposes = init_model(cfg.copy(), str(checkpoint), device='cpu')
+    found = Predictor(cfg, checkpoint, device='cpu')([WIDE, HIGH], [WIDE_BOXES, HIGH_BOXES])
+    assert len(found) == 2
+    for people, image, boxes in zip(found, (WIDE, HIGH), (WIDE_BOXES, HIGH_BOXES)):
+        expected = [sample.pred_instances for sample in inference_topdown(mmposes, image, boxes)]
+        keypoints = np.concatenate([each.keypoints for each in expected])
+        scores = np.concatenate([each.keypoint_scores for each in expected])
+        assert people.keypoints.shape == (len(boxes), cfg.model.head.out_channels, 2)
+        np.testing.assert_allclose(people.keypoints, keypoints, atol=1e-2)
+        np.testing.assert_allclose(people.keypoint_scores, scores, atol=1e-4)
+        np.testing.assert_array_equal(people.bboxes_xyxy, boxes)
+        np.testing.assert_allclose(people.scores, scores.mean(1), atol=1e-4)
+        assert set(people.keys()) == {'keypoints', 'keypoint_scores', 'bboxes_xyxy', 'scores'}
+        assert {people[name].dtype for name in people.keys()} == {np.dtype('float32')}
+
+
+def test_paths_pictures_and_both_are_the_same(folder, predictor):
+    paths = [folder / 'wide.png', str(folder / 'high.png')]
+    boxes = [WIDE_BOXES, HIGH_BOXES]
+    expected = predictor([WIDE, HIGH], boxes)
+    assert_same(predictor(paths, boxes), expected)
+    assert_same(predictor([paths[0], HIGH], boxes), expected)
+    alone = expected[:1]
+    for one, its in ((WIDE, WIDE_BOXES), (paths[0], [WIDE_BOXES]), ([WIDE], WIDE_BOXES),
+                     (str(paths[0]), WIDE_BOXES.tolist()), ((WIDE, ), WIDE_BOXES[None]),
+                     (WIDE, torch.from_numpy(WIDE_BOXES))):
+        assert_same(predictor(one, its), alone, atol=1e-3)
+
+
+def test_people_of_all_images_share_batches(folder):
+    predictor = Predictor(folder / 'config.py', folder / 'weights.pth', device='cpu')
+    seen = forwards(predictor)
+    images, boxes = [WIDE, HIGH, WIDE], [WIDE_BOXES, HIGH_BOXES, WIDE_BOXES[1:]]
+    expected = predictor(images, boxes, batch_size=100)
+    assert seen == [7]
+    assert_same(expected[2:], [expected[0][1:]], atol=1e-2)
+    for size, batches in ((1, [1] * 7), (3, [3, 3, 1]), (4, [4, 3])):
+        seen.clear()
+        assert_same(predictor(images, boxes, batch_size=size), expected, atol=1e-2)
+        assert seen == batches
+
+
+def test_without_boxes_the_image_is_the_box(predictor):
+    expected = predictor([WIDE, HIGH], [[[0, 0, 320, 240]], [[0, 0, 200, 400]]])
+    assert_same(predictor([WIDE, HIGH]), expected)
+    assert_same(predictor([WIDE, HIGH], [None, np.array([[0, 0, 200, 400]])]), expected)
+
+
+def test_a_pose_scores_by_its_box_and_its_joints(predictor):
+    plain, = predictor(WIDE, WIDE_BOXES)
+    scored, = predictor(WIDE, np.c_[WIDE_BOXES, [0.5, 1., 0.]])
+    np.testing.assert_array_equal(scored.keypoints, plain.keypoints)
+    np.testing.assert_array_equal(scored.bboxes_xyxy, WIDE_BOXES)
+    np.testing.assert_allclose(plain.scores, plain.keypoint_scores.mean(1), rtol=1e-6)
+    np.testing.assert_allclose(scored.scores, plain.scores * [0.5, 1, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize('nobody', [[], np.zeros((0, 4)), np.zeros((0, 5), np.float32)])
+def test_nobody_gives_empty_arrays(folder, nobody):
+    predictor = Predictor(folder / 'config.py', folder / 'weights.pth', device='cpu')
+    seen = forwards(predictor)
+    shapes = dict(keypoints=(0, 17, 2), keypoint_scores=(0, 17), bboxes_xyxy=(0, 4), scores=(0, ))
+    for empty in predictor([WIDE, HIGH], [nobody, nobody]):
+        assert {name: empty[name].shape for name in empty.keys()} == shapes and len(empty) == 0
+    for boxes in (nobody, [nobody]):
+        empty, = predictor(WIDE, boxes)
+        assert {name: empty[name].shape for name in empty.keys()} == shapes
+    assert seen == [] and predictor([]) == []
+    first, second = predictor([WIDE, HIGH], [nobody, HIGH_BOXES])
+    assert len(first) == 0 and len(second) == 2
+
+
+def test_people_can_be_chosen(predictor):
+    people, = predictor(WIDE, WIDE_BOXES)
+    chosen = people[people.bboxes_xyxy[:, 0] > 0]
+    np.testing.assert_array_equal(chosen.keypoints, people.keypoints[:2])
+
+
+def test_bfloat16_stays_near(folder, predictor):
+    fast = Predictor(folder / 'config.py', folder / 'weights.pth', 'cpu', torch.bfloat16)
+    assert torch.bfloat16 in {parameter.dtype for parameter in fast.model.parameters()}
+    (exact, ), (near, ) = predictor(WIDE, WIDE_BOXES), fast(WIDE, WIDE_BOXES)
+    np.testing.assert_allclose(near.keypoint_scores, exact.keypoint_scores, atol=0.02)
+    # Flat random maps have rivals to the highest cell, which rounding can lift.
+    moved = np.linalg.norm(near.keypoints - exact.keypoints, axis=-1)
+    assert np.median(moved) < 1
+
+
+def test_only_some_joints_where_the_config_says_so(tmp_path):
+    cfg = config(**{'model.test_cfg.output_keypoint_indices': [0, 5, 6]})
+    predictor = Predictor(cfg, write_checkpoint(tmp_path, cfg), device='cpu')
+    assert [people.keypoints.shape for people in predictor([WIDE, WIDE], [WIDE_BOXES, []])] == [
+        (3, 3, 2), (0, 3, 2)]
+
+
+def test_the_result_can_be_drawn(predictor):
+    people, = predictor(WIDE, WIDE_BOXES)
+    visualizer = PoseLocalVisualizer()
+    visualizer.set_dataset_meta(predictor.dataset_meta)
+    assert predictor.dataset_meta['keypoint_id2name'][0] == 'nose'
+    sample = PoseDataSample(pred_instances=people)
+    picture = visualizer.add_datasample('poses', WIDE, sample, draw_gt=False, kpt_thr=0.)
+    assert picture.shape == WIDE.shape and (picture != WIDE).any(-1).mean() > 0.01
+
+
+def test_the_callers_config_stays_and_the_device_is_chosen(folder):
+    cfg = config()
+    before = cfg.pretty_text
+    predictor = Predictor(cfg, folder / 'weights.pth')
+    assert cfg.pretty_text == before
+    assert predictor.device.type == ('cuda' if torch.cuda.is_available() else 'cpu')
+    assert {p.device.type for p in predictor.model.parameters()} == {predictor.device.type}
+
+
+def test_works_in_a_fresh_process(folder):
+    """Nothing has to be imported before, and no scope to be set."""
+    printed = run_fresh(f'''
+        from rsn_mm.apis import Predictor
+        predictor = Predictor({str(folder / 'config.py')!r}, {str(folder / 'weights.pth')!r},
+                              device='cpu')
+        print(predictor({str(folder / 'wide.png')!r})[0].keypoints.shape)
+    ''')
+    assert printed.splitlines()[-1] == '(1, 17, 2)'
+
+
+# ----------------------------------------------------------------------------------- datasets
+
+
+def test_the_data_set_is_that_of_the_checkpoint_or_else_of_the_config(tmp_path):
+    cfg = config('rsn18_mpii-256x256')
+    predictor = Predictor(cfg, write_checkpoint(tmp_path, cfg), device='cpu')
+    assert predictor.dataset_meta['dataset_name'] == 'mpii'
+    meta = {**predictor.dataset_meta, 'dataset_name': 'mine'}
+    predictor = Predictor(cfg, write_checkpoint(tmp_path, cfg, dataset_meta=meta), device='cpu')
+    assert predictor.dataset_meta['dataset_name'] == 'mine'
+
+    cfg.train_dataloader.dataset.type = 'CocoDataset'
+    with pytest.raises(ValueError, match='the dataset has 17 joints, the model out_channels=16'):
+        Predictor(cfg, write_checkpoint(tmp_path, cfg), device='cpu')
+    cfg.pop('train_dataloader')
+    with pytest.raises(ValueError, match='neither the checkpoint nor train_dataloader'):
+        Predictor(cfg, tmp_path / 'weights.pth', device='cpu')
+
+
+# ------------------------------------------------------------------------------------ bad input
+
+
+class Code:
+    def __reduce__(self):
+        return os.mkdir, ('executed', )
+
+
+@pytest.mark.parametrize('content, error, message', [
+    (None, CheckpointError, 'weights.pth does not exist'),
+    (b'', CheckpointError, 'weights.pth cannot be read'),
+    (dict(state_dict=Code()), CheckpointError, 'it holds more than weights'),
+    (dict(epoch=3), CheckpointError, 'entries that are no tensors'),
+    (lambda state: state.popitem(), CheckpointError, 'does not fit .*in 1 of .* is missing'),
+    (lambda state: state.update(extra=torch.ones(1)), CheckpointError, 'extra is not in the model'),
+    (lambda state: state.update({next(iter(state)): torch.ones(1, 2)}), CheckpointError,
+     r'is \(1, 2\), expected'),
+])
+def test_a_checkpoint_that_does_not_fit_is_one_clear_error(
+        folder, tmp_path, monkeypatch, content, error, message):
+    monkeypatch.chdir(tmp_path)
+    if callable(content):
+        state = torch.load(folder / 'weights.pth')['state_dict']
+        content(state)
+        content = dict(state_dict=state)
+    if isinstance(content, bytes):
+        (tmp_path / 'weights.pth').write_bytes(content)
+    elif content is not None:
+        torch.save(content, 'weights.pth')
+    with pytest.raises(error, match=message):
+        Predictor(folder / 'config.py', 'weights.pth', device='cpu')
+    assert not (tmp_path / 'executed').exists()
+
+
+@pytest.mark.parametrize('changes, error, message', [
+    ({'model.head': dict(_delete_=True, type='HeatmapHead', in_channels=256, out_channels=17)},
+     TypeError, 'with the head HeatmapHead, expected TopdownPoseEstimator and MultiStageRSNHead'),
+    ({'test_dataloader': None}, ValueError, 'no test_dataloader.dataset.pipeline'),
+    ({'test_dataloader.dataset.pipeline': [dict(type='PackPoseInputs')]}, ValueError,
+     'the test pipeline begins with PackPoseInputs, expected LoadImage'),
+])
+def test_a_config_that_does_not_fit_is_one_clear_error(folder, changes, error, message):
+    with pytest.raises(error, match=message):
+        Predictor(config(**changes), folder / 'weights.pth', device='cpu')
+
+
+def test_config_and_dtype_that_do_not_fit(folder):
+    with pytest.raises(FileNotFoundError, match='config no.py does not exist'):
+        Predictor('no.py', folder / 'weights.pth')
+    with pytest.raises(TypeError, match='dtype=torch.float16'):
+        Predictor(folder / 'config.py', folder / 'weights.pth', dtype=torch.float16)
+
+
+NAN = math.nan
+BOX = [10, 20, 30, 40]
+
+
+@pytest.mark.parametrize('images, boxes, error, message', [
+    # images
+    ('no.png', None, FileNotFoundError, 'image 0: no.png does not exist'),
+    ([WIDE, 'no.png'], None, FileNotFoundError, 'image 1: no.png does not exist'),
+    (WIDE[..., 0], None, ValueError, r'image 0: array \(240, 320\) uint8, expected \(H, W, 3\)'),
+    (WIDE[..., [0, 0, 0, 0]], None, ValueError, r'image 0: array \(240, 320, 4\)'),
+    (WIDE / 255, None, ValueError, 'image 0: .*float64, expected'),
+    (WIDE[:0], None, ValueError, r'image 0: array \(0, 320, 3\)'),
+    (np.stack([WIDE, WIDE]), None, ValueError, 'give several images as a list'),
+    ([WIDE, None], None, TypeError, 'image 1: NoneType, expected a path or an array'),
+    (7, None, TypeError, 'images: int, expected a path, an array'),
+    # how many boxes
+    ([WIDE, HIGH], [WIDE_BOXES], ValueError, 'boxes_xyxy: 1 for 2 images'),
+    ([WIDE, HIGH], WIDE_BOXES, ValueError, 'boxes_xyxy: 3 for 2 images'),
+    (WIDE, [WIDE_BOXES, HIGH_BOXES], ValueError, 'boxes_xyxy: 2 for 1 images'),
+    ([WIDE, HIGH], 5, ValueError, 'boxes_xyxy: int for 2 images'),
+    # their shape
+    ([WIDE, HIGH], WIDE_BOXES[:2], ValueError, r'image 0: boxes of shape \(4,\), expected'),
+    (WIDE, [[1, 2, 3]], ValueError, r'image 0: boxes of shape \(1, 3\), expected \(N, 4\)'),
+    (WIDE, [[BOX, [1, 2]]], ValueError, 'image 0: boxes are no array of numbers'),
+    (WIDE, [['a']], ValueError, 'image 0: boxes are no array of numbers'),
+    # what is in them
+    (WIDE, [BOX, [10, NAN, 30, 40]], ValueError, r'image 0: box 1 is \[10.0, nan, .* finite'),
+    (WIDE, [[10, 20, np.inf, 40]], ValueError, 'image 0: box 0 .* expected finite numbers'),
+    (WIDE, [[*BOX, NAN]], ValueError, 'image 0: box 0 .*nan'),
+    (WIDE, [[30, 20, 10, 40]], ValueError, 'image 0: box 0 .* a width or a height above 0'),
+    (WIDE, [[10, 20, 10, 20]], ValueError, 'image 0: box 0 .* a width or a height above 0'),
+    ([WIDE, HIGH], [[BOX], [BOX, [200, 0, 250, 40]]], ValueError,
+     r'image 1: box 1 is \[200.0, .* beside the image of 200 x 400 pixels'),
+    (HIGH, [[-9, -9, 50, 0]], ValueError, 'image 0: box 0 .* beside the image'),
+])
+def test_bad_images_and_boxes_are_named(predictor, images, boxes, error, message):
+    with pytest.raises(error, match=message):
+        predictor(images, boxes)
+
+
+@pytest.mark.parametrize('batch_size', [0, -1, 2.5, True, None])
+def test_batch_size_is_a_positive_integer(predictor, batch_size):
+    with pytest.raises(ValueError, match='batch_size=.*expected a positive integer'):
+        predictor(WIDE, batch_size=batch_size)
+
+
+def test_files_that_are_no_images(predictor, tmp_path):
+    path = tmp_path / 'text.png'
+    path.write_text('not an image')
+    with pytest.raises(ValueError, match='text.png: 12 bytes that are not an image'):
+        predictor(path)
