@@ -1,4 +1,4 @@
-"""What a user waits for, timed against MMPose in the same process."""
+"""Times each step that a user waits for against MMPose, in the same process."""
 
 from .steps import STEPS
 from .timing import Race, Times

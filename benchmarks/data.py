@@ -1,4 +1,4 @@
-"""The loader and the evaluation of photographs, MMPose's and ours."""
+"""Data loading and evaluation of photographs, with MMPose and with this package."""
 
 import time
 from collections import defaultdict
@@ -19,7 +19,7 @@ from .networks import MMPOSE_CONFIGS, Case
 from .timing import REFERENCE
 
 MMPOSE_RSN = 'topdown_heatmap/coco/td-hm_rsn18_8xb32-210e_coco-256x192.py'
-#: Samples of a race between loaders.
+#: Number of samples in a race between loaders.
 LOADED_SAMPLES = 64
 BATCH_SIZE = 32
 WORKERS = 2
@@ -56,7 +56,7 @@ def _bytes(value: object) -> int:
 
 
 def batch_times(side: Side) -> dict[str, float]:
-    """Seconds to put a batch together, and until worker processes hand over their first one."""
+    """Seconds to collate a batch, and seconds until worker processes deliver their first batch."""
     samples = [side.dataset[i % len(side.dataset)] for i in range(BATCH_SIZE)]
     start = time.perf_counter()
     pseudo_collate(samples)
@@ -67,7 +67,7 @@ def batch_times(side: Side) -> dict[str, float]:
 
 
 def loaders(data_config: str, recipe: str, size_wh: tuple[int, int]) -> dict[str, Side]:
-    """MMPose's training pipeline and that of the config ``recipe``, on another's test data."""
+    """MMPose's training pipeline and that of ``recipe``, on the test data of ``data_config``."""
     cfg = _load(data_config)
     case = Case(size_wh=size_wh, joints=cfg.model.head.out_channels)
     targets = networks.target_transforms(case)
@@ -89,8 +89,8 @@ def loaders(data_config: str, recipe: str, size_wh: tuple[int, int]) -> dict[str
     return sides
 
 
-def one_item_times(side: Side) -> dict[str, float]:
-    """Seconds of a sample by transform."""
+def times_by_transform(side: Side) -> dict[str, float]:
+    """Seconds per sample of each transform."""
     seconds: dict[str, float] = defaultdict(float)
     for i in range(side.count):
         results = side.dataset.get_data_info(i)
@@ -103,7 +103,7 @@ def one_item_times(side: Side) -> dict[str, float]:
 
 def evaluation_runners(data_config: str, device: torch.device,
                        work_dir: str) -> tuple[Case, dict[str, Runner], int]:
-    """Runners that test MMPose's RSN-18 and ours, optimized, with the same weights and boxes."""
+    """Runners for MMPose's RSN-18 and for our optimized one, with the same weights and boxes."""
     cfg = _load(data_config)
     case = Case(joints=cfg.model.head.out_channels)
     theirs, mine = networks.build_pair(case, device)
@@ -119,7 +119,7 @@ def evaluation_runners(data_config: str, device: torch.device,
         run_cfg.work_dir = work_dir
         run_cfg.experiment_name = f'benchmark-{len(runners)}'
         run_cfg.log_level = 'ERROR'
-        run_cfg.model = networks.ours(case)
+        run_cfg.model = networks.our_model(case)
         runner = Runner.from_cfg(Config(dict(
             {key: run_cfg[key] for key in ('test_dataloader', 'test_evaluator', 'test_cfg',
                                            'work_dir', 'experiment_name', 'log_level', 'model')},

@@ -1,4 +1,4 @@
-"""The machine that is measured: its name, and how fast it multiplies matrices."""
+"""The machine that measures: its name, and how fast it multiplies matrices."""
 
 import platform
 import re
@@ -21,7 +21,7 @@ MATRIX_ROUNDS = 7
 
 
 def describe(device: torch.device) -> dict[str, object]:
-    """What a reader of the figures has to know."""
+    """What a reader of the results must know about the machine."""
     return dict(
         device=torch.cuda.get_device_name(device) if device.type == 'cuda' else _processor(),
         threads=torch.get_num_threads(),
@@ -41,7 +41,7 @@ def _processor() -> str:
 
 
 def matmul_rates(device: torch.device) -> dict[str, float]:
-    """Floating-point operations a second of a large matrix product, by :data:`DTYPES`."""
+    """Floating-point operations per second in a large matrix product, by :data:`DTYPES`."""
     size = MATRIX_SIZES.get(device.type, MATRIX_SIZES['cpu'])
 
     def rate(dtype: torch.dtype) -> float:

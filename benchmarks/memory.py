@@ -1,4 +1,4 @@
-"""Peak memory of a training step, each in a process of its own; on a CPU, where there is /proc."""
+"""Peak memory of a training step, measured in a new process; on a CPU this needs /proc."""
 
 import multiprocessing
 import re
@@ -12,7 +12,7 @@ from .networks import Case
 from .timing import REFERENCE
 
 IMAGES = 32
-#: Options of the step by its name: the network's, AMP, and into how many parts the batch is cut.
+#: The measured forms of the step, with the arguments of :func:`_peak`.
 FORMS = {
     REFERENCE: dict(),
     'ours': dict(),
@@ -24,7 +24,7 @@ FORMS = {
 
 
 def training_memory(device: torch.device) -> dict[str, int]:
-    """Bytes by form, above what the process holds before the step."""
+    """Bytes that each form needs beyond what the process holds before the step."""
     peaks = {}
     context = multiprocessing.get_context('spawn')
     for name, options in FORMS.items():
@@ -36,7 +36,7 @@ def training_memory(device: torch.device) -> dict[str, int]:
 def _peak(name: str, device: torch.device, amp: bool = False, with_cp: bool = False,
           parts: int = 1) -> int:
     case = Case()
-    model_cfg = networks.mmposes(case) if name == REFERENCE else networks.ours(
+    model_cfg = networks.mmpose_model(case) if name == REFERENCE else networks.our_model(
         case, channels_last=True)
     if with_cp:
         model_cfg['backbone']['with_cp'] = True
@@ -52,9 +52,9 @@ def _peak(name: str, device: torch.device, amp: bool = False, with_cp: bool = Fa
 
 
 def _used(device: torch.device) -> int:
-    """Most bytes that this process has held so far."""
+    """The most bytes that this process has held so far."""
     if device.type == 'cuda':
         return torch.cuda.max_memory_allocated(device)
-    # Not `ru_maxrss`, which on Linux starts with that of the process this one was started by.
+    # On Linux, `ru_maxrss` would start from that of the parent process.
     match = re.search(r'VmHWM:\s*(\d+) kB', Path('/proc/self/status').read_text())
     return int(match[1]) * 1024

@@ -1,4 +1,4 @@
-"""The networks that race: MMPose's RSN and ours with the same weights, and what else users take."""
+"""The networks in the races: MMPose's RSN, ours with the same weights, and alternatives."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from rsn_mm.codecs import RSNHeatmap
 from rsn_mm.models.backbones.rsn import NUM_BLOCKS
 
 MMPOSE_CONFIGS = Path(mmpose.__file__).parent / '.mim/configs/body_2d_keypoint'
-#: What users take instead of RSN, from MMPose's own configs for 256x192.
+#: Alternatives to RSN, from MMPose's own configs for 256x192.
 OTHERS = {
     'HRNet-W32': 'topdown_heatmap/coco/td-hm_hrnet-w32_8xb64-210e_coco-256x192.py',
     'MSPN-50': 'topdown_heatmap/coco/td-hm_mspn50_8xb32-210e_coco-256x192.py',
@@ -31,13 +31,13 @@ CALIBRATION_STEPS = 3
 
 @dataclass(frozen=True)
 class Case:
-    """A network as both sides have it, the "released" variant.
+    """A network that both sides have, which is the variant "released".
 
     Args:
         depth: 18 or 50.
         stages: Number of stages.
-        size_wh: Of the input, in pixels.
-        joints: K.
+        size_wh: Size of the input in pixels.
+        joints: Number of joints K.
     """
 
     depth: int = 18
@@ -55,18 +55,18 @@ class Case:
 
     @property
     def codec(self) -> dict:
-        """Ours."""
+        """Our codec."""
         return dict(type='rsn_mm.RSNHeatmap', input_size=self.size_wh)
 
     @property
     def mmpose_codecs(self) -> list[dict]:
-        """MMPose's, one per level."""
+        """MMPose's codecs, one per level."""
         return [dict(type='MegviiHeatmap', input_size=self.size_wh,
                      heatmap_size=self.heatmap_size_wh, kernel_size=kernel_size)
                 for kernel_size in RSNHeatmap(self.size_wh).kernel_sizes]
 
 
-def ours(case: Case, variant: str = 'released', channels_last: bool = False) -> dict:
+def our_model(case: Case, variant: str = 'released', channels_last: bool = False) -> dict:
     """Model config of our estimator."""
     return dict(
         type='TopdownPoseEstimator',
@@ -78,7 +78,7 @@ def ours(case: Case, variant: str = 'released', channels_last: bool = False) -> 
         test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=False))
 
 
-def mmposes(case: Case) -> dict:
+def mmpose_model(case: Case) -> dict:
     """Model config of MMPose's estimator, as in its own configs of RSN with several stages."""
     levels = [[0, 1, 2, 3]] * (case.stages - 1) + [[1, 2, 3, 4]]
     losses = [dict(type='KeypointMSELoss', use_target_weight=True, loss_weight=0.25)] * 3 + [
@@ -107,7 +107,7 @@ def build(model_cfg: dict, device: torch.device) -> TopdownPoseEstimator:
 
 
 def calibrate(model: nn.Module, image: Tensor) -> None:
-    """Batch statistics of one image, so that features neither vanish nor explode."""
+    """Set batch statistics from images, so that features neither vanish nor explode."""
     model.train()
     with torch.no_grad():
         for _ in range(CALIBRATION_STEPS):
@@ -118,9 +118,9 @@ def calibrate(model: nn.Module, image: Tensor) -> None:
 def build_pair(case: Case, device: torch.device) -> tuple[TopdownPoseEstimator,
                                                           TopdownPoseEstimator]:
     """MMPose's estimator and ours, with the same weights."""
-    mine = build(ours(case), device)
+    mine = build(our_model(case), device)
     calibrate(mine, random_images(2, case.size_wh, device))
-    theirs = build(mmposes(case), device)
+    theirs = build(mmpose_model(case), device)
     theirs.load_state_dict({key: value.to(device)
                             for key, value in to_mmpose(mine.state_dict()).items()})
     return theirs, mine
@@ -146,7 +146,7 @@ def random_poses(count: int, case: Case) -> np.ndarray:
 
 
 def training_samples(count: int, case: Case, targets: dict, device: torch.device) -> list:
-    """Data samples as a loader hands them over, labels drawn by a transform's config."""
+    """Data samples as a loader delivers them, with labels from the transform of a config."""
     init_default_scope('mmpose')
     draw, pack = (TRANSFORMS.build(cfg) for cfg in (targets, dict(type='PackPoseInputs')))
     image = np.zeros((*case.size_wh[::-1], 3), np.uint8)
@@ -164,7 +164,7 @@ def training_samples(count: int, case: Case, targets: dict, device: torch.device
 
 
 def target_transforms(case: Case) -> dict[str, dict]:
-    """What draws the targets in the loader, by contestant."""
+    """The transform that makes the targets in the loader, for each contestant."""
     return {
         'MMPose': dict(type='GenerateTarget', multilevel=True, encoder=case.mmpose_codecs),
         'ours': dict(type='GenerateTarget', encoder=case.codec),
@@ -173,7 +173,7 @@ def target_transforms(case: Case) -> dict[str, dict]:
 
 def training_step(model: TopdownPoseEstimator, images: Tensor, samples: list,
                   amp: bool = False, parts: int = 1) -> Callable[[], None]:
-    """Forward, loss, accuracy and backward; gradients add up over ``parts`` such batches."""
+    """Forward, loss, accuracy and backward; gradients accumulate over ``parts`` batches."""
     def step() -> None:
         model.train()
         model.zero_grad(set_to_none=True)
@@ -187,7 +187,7 @@ def training_step(model: TopdownPoseEstimator, images: Tensor, samples: list,
 
 
 def last_heatmaps(model: TopdownPoseEstimator, images: Tensor) -> Callable[[], Tensor]:
-    """What MMPose's ``predict`` does of its network."""
+    """The network's share of MMPose's ``predict``."""
     @torch.no_grad()
     def call() -> Tensor:
         heatmaps = model.head(model.backbone(images))

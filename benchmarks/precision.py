@@ -18,12 +18,12 @@ QUANTILES = (0.5, 0.9, 0.99, 1.)
 
 def keypoint_shifts(data_config: str, checkpoint: str,
                     device: torch.device) -> dict[str, np.ndarray]:
-    """Distances in input pixels from the plain estimator's keypoints, by form, flat.
+    """Distances of each form's keypoints from the plain estimator's, in input pixels, flat.
 
     Args:
-        data_config: Its model and its test data.
-        checkpoint: Of that model.
-        device: Where it runs.
+        data_config: Path of the config with the model and the test data.
+        checkpoint: Path of a checkpoint of that model.
+        device: Device of the model.
     """
     cfg = Config.fromfile(data_config)
     init_default_scope(cfg.default_scope)

@@ -1,4 +1,4 @@
-"""Tables, files and a picture of what was measured."""
+"""Tables, files and a picture of the results."""
 
 import json
 from dataclasses import asdict
@@ -20,10 +20,10 @@ def spread(times: Times, scale: float = 1., digits: int = 2) -> str:
 
 
 def rows(race: Race, rates: dict[str, float]) -> list[tuple[str, ...]]:
-    """Contestant, ms of a call, samples a second, ratio, share of the matrix product's rate.
+    """Contestant, ms per call, samples per second, ratio, share of the matrix product's rate.
 
     Args:
-        rates: Floating-point operations a second of a matrix product, ``'fp32'`` and ``'bf16'``.
+        rates: Floating-point operations per second of a matrix product, ``'fp32'`` and ``'bf16'``.
     """
     ratios = race.ratios()
     found = []
@@ -61,7 +61,7 @@ def table(race: Race, rates: dict[str, float]) -> Table:
 
 
 def to_json(machine: dict, rates: dict[str, float], races: list[Race]) -> str:
-    """Everything, with the seconds of every round."""
+    """All results, with the seconds of every round, as JSON."""
     return json.dumps(dict(machine=machine, matmul_flops_per_second=rates, races=[
         dict(asdict(race), times={name: times.seconds for name, times in race.times.items()},
              ratios={name: ratio.median for name, ratio in race.ratios().items()})
@@ -69,7 +69,7 @@ def to_json(machine: dict, rates: dict[str, float], races: list[Race]) -> str:
 
 
 def to_markdown(machine: dict, rates: dict[str, float], races: list[Race]) -> str:
-    """Everything as a page."""
+    """All results as a Markdown page."""
     lines = ['| machine | |', '|---|---|']
     lines += [f'| {name} | {value} |' for name, value in machine.items()]
     lines += [f'| matrix product, {name} | {rate / 1e9:,.0f} GFLOP/s |'
@@ -87,7 +87,7 @@ def to_markdown(machine: dict, rates: dict[str, float], races: list[Race]) -> st
 
 
 def plot(races: list[Race], path: Path) -> None:
-    """Ratios of every race, and how time grows, where that was measured."""
+    """Plot the ratios of every race and, if measured, how the time grows."""
     bars = [(f'{race.step}, {race.case}: {name}', ratio) for race in races
             for name, ratio in race.ratios().items()
             if race.step not in ('scaling', 'networks')]

@@ -1,4 +1,4 @@
-"""The steps a user waits for, each as races between MMPose and this package."""
+"""The steps that a user waits for, each as one or more races between MMPose and this package."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from rsn_mm.apis import optimize
 from rsn_mm.optimization.estimator import DTYPES
 
 from . import networks
-from .data import BATCH_SIZE, batch_times, evaluation_runners, loaders, one_item_times
+from .data import BATCH_SIZE, batch_times, evaluation_runners, loaders, times_by_transform
 from .machine import count_flops
 from .memory import training_memory
 from .networks import Case
@@ -23,7 +23,7 @@ from .precision import QUANTILES, keypoint_shifts
 from .timing import REFERENCE, Race, run_race
 
 RSN18, RSN18X4 = Case(), Case(stages=4)
-#: Turns of a race that takes long, at most.
+#: Largest number of rounds in a long race.
 LONG_ROUNDS = 3
 
 
@@ -32,12 +32,13 @@ class Settings:
     """How to measure.
 
     Args:
-        device: Where networks run.
-        rounds: Turns of every race.
-        data_config: Config whose test data are read and evaluated.
-        recipe: Config whose training pipeline reads them.
-        compile: Also race what ``torch.compile`` makes of the networks.
-        checkpoint: Of the model of ``data_config``, for the precision of its keypoints.
+        device: Device of the networks.
+        rounds: Number of rounds in every race.
+        data_config: Path of the config whose test data are read and evaluated.
+        recipe: Path of the config whose training pipeline reads them.
+        compile: Whether the networks compiled with ``torch.compile`` race too.
+        checkpoint: Path of a checkpoint of the model in ``data_config``, for the step
+            ``precision``.
     """
 
     device: torch.device
@@ -91,7 +92,7 @@ def decode(settings: Settings, batch_size: int = 64) -> Iterator[Race]:
 
 
 def loader(settings: Settings) -> Iterator[Race]:
-    """Training samples, and where the time of one goes."""
+    """Training samples, and the time that each part of the pipeline takes."""
     for size_wh in ((192, 256), (288, 384)):
         samples = loaders(settings.data_config, settings.recipe, size_wh)
         race = Race('loader', f'{size_wh[1]}x{size_wh[0]}, one process', run_race(
@@ -100,7 +101,7 @@ def loader(settings: Settings) -> Iterator[Race]:
         for name, side in samples.items():
             race.facts[f'{name}, bytes of a sample'] = f'{side.sample_bytes():,}'
         for name, side in samples.items():
-            seconds = {**one_item_times(side), **batch_times(side)}
+            seconds = {**times_by_transform(side), **batch_times(side)}
             race.facts[f'{name}, ms'] = ', '.join(
                 f'{what} {value * 1e3:.2f}' for what, value in seconds.items())
         yield race
@@ -113,7 +114,7 @@ def train(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
         samples = {name: networks.training_samples(batch_size, case, cfg, settings.device)
                    for name, cfg in networks.target_transforms(case).items()}
         theirs, mine = networks.build_pair(case, settings.device)
-        fast = networks.build(networks.ours(case, channels_last=True), settings.device)
+        fast = networks.build(networks.our_model(case, channels_last=True), settings.device)
         fast.load_state_dict(mine.state_dict())
         contestants = {
             REFERENCE: networks.training_step(theirs, images, samples[REFERENCE]),
@@ -121,7 +122,7 @@ def train(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
             'ours, bf16 AMP': networks.training_step(fast, images, samples['ours'], amp=True),
         }
         if settings.compile:
-            compiled = networks.build(networks.ours(case, channels_last=True), settings.device)
+            compiled = networks.build(networks.our_model(case, channels_last=True), settings.device)
             compiled.load_state_dict(mine.state_dict())
             compiled.forward = torch.compile(compiled.forward)
             contestants['ours, compiled, bf16 AMP'] = networks.training_step(
@@ -169,7 +170,7 @@ def _forward_race(case: Case, theirs: TopdownPoseEstimator, forms: dict, images:
 
 
 def others(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
-    """What users take instead of RSN, from MMPose, beside ours."""
+    """Alternatives to RSN from MMPose, next to our networks."""
     case = RSN18
     images = networks.random_images(batch_size, case.size_wh, settings.device)
     theirs, released = networks.build_pair(case, settings.device)
@@ -180,7 +181,7 @@ def others(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
         contestants[f'MMPose {name}'] = networks.last_heatmaps(model, images)
     mine = {'RSN-18 released': released}
     for depth in (18, 50):
-        paper = networks.build(networks.ours(Case(depth), variant='paper'), settings.device)
+        paper = networks.build(networks.our_model(Case(depth), variant='paper'), settings.device)
         networks.calibrate(paper, images[:2])
         mine[f'RSN-{depth} paper'] = paper
     for name, model in mine.items():
@@ -203,16 +204,16 @@ def evaluation(settings: Settings) -> Iterator[Race]:
 
 
 def memory(settings: Settings) -> Iterator[Race]:
-    """Peak memory of a training step; it takes a process per figure."""
+    """Peak memory of a training step; each figure is measured in a process of its own."""
     if settings.device.type == 'cpu' and not Path('/proc/self/status').exists():
-        return  # no way to tell
+        return  # peak memory cannot be measured
     peaks = training_memory(settings.device)
     yield Race('memory', 'training step, RSN-18 256x192, 32 images', {}, facts={
         name: f'{peak / 2**20:,.0f} MiB' for name, peak in peaks.items()})
 
 
 def scaling(settings: Settings) -> Iterator[Race]:
-    """How time grows with stages, batch and input size."""
+    """How the time grows with stages, batch and input size."""
     cases = [(Case(stages=stages), 8) for stages in (1, 2, 3, 4)]
     cases += [(RSN18, batch_size) for batch_size in (1, 2, 4, 16, 32)]
     cases += [(Case(size_wh=size_wh), 8) for size_wh in ((96, 128), (288, 384))]
@@ -227,7 +228,7 @@ def scaling(settings: Settings) -> Iterator[Race]:
 
 
 def precision(settings: Settings) -> Iterator[Race]:
-    """How far a trained network's keypoints move in its test-time forms; needs a checkpoint."""
+    """How far the keypoints of a trained network move in its test-time forms."""
     if settings.checkpoint is None:
         return
     shifts = keypoint_shifts(settings.data_config, settings.checkpoint, settings.device)
@@ -237,8 +238,8 @@ def precision(settings: Settings) -> Iterator[Race]:
         for name, values in shifts.items() for quantile in QUANTILES})
 
 
-#: Races by the name of the step. Those of prediction come first: training leaves memory behind in
-#: which a forward pass of MMPose's is faster than in a process that only predicts.
+#: The races of each step. The steps of prediction come first, because after training the process
+#: holds memory in which a forward pass of MMPose is faster than in a process that only predicts.
 STEPS: dict[str, Callable[[Settings], Iterator[Race]]] = {
     step.__name__: step for step in (
         forward, scaling, decode, evaluation, others, precision, encode, loader, train, memory)}

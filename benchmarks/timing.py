@@ -1,4 +1,4 @@
-"""Timing contestants in turns, so that what else a machine does hits them all."""
+"""Times contestants in turns, so that other load on the machine affects all of them."""
 
 import gc
 import time
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-#: Calls before the clock runs.
+#: Number of calls before the timing starts.
 WARM_UP = 2
-#: Seconds that a turn lasts at least: short calls are repeated, as whoever waits for them does.
+#: Shortest duration of a turn in seconds; short calls are repeated.
 MIN_TURN = 0.1
-#: The contestant that ratios are taken to.
+#: The contestant that all ratios refer to.
 REFERENCE = 'MMPose'
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of a call, of every round."""
+    """Seconds per call in every round."""
 
     seconds: tuple[float, ...]
 
@@ -31,21 +31,21 @@ class Times:
         return tuple(np.quantile(self.seconds, (0.25, 0.75)).tolist())
 
     def ratio(self, reference: 'Times') -> 'Times':
-        """How many times as fast as the reference, round by round."""
+        """How many times as fast as the reference, for each round."""
         return Times(tuple(b / a for a, b in zip(self.seconds, reference.seconds)))
 
 
 @dataclass
 class Race:
-    """One thing that contestants did in turns.
+    """One task that the contestants did in turns.
 
     Args:
-        step: What a user waits for, one of the steps of the benchmark.
-        case: Network, sizes, batch.
-        times: By contestant.
-        items: Samples that one call handles, for samples per second.
-        flops: Floating-point operations of a call, by contestant, where they are counted.
-        facts: What else was found, by name, as it is to be printed.
+        step: Name of the step.
+        case: Network, sizes and batch, as text.
+        times: Times of each contestant.
+        items: Number of samples that one call handles, for samples per second.
+        flops: Floating-point operations per call of the contestants for which they are counted.
+        facts: Other results by name, as text.
     """
 
     step: str
@@ -56,7 +56,7 @@ class Race:
     facts: dict[str, str] = field(default_factory=dict)
 
     def ratios(self) -> dict[str, Times]:
-        """Of all contestants but the reference, to it."""
+        """The ratios of all other contestants to the reference."""
         reference = self.times.get(REFERENCE)
         return {} if reference is None else {
             name: times.ratio(reference) for name, times in self.times.items()
@@ -66,13 +66,14 @@ class Race:
 def run_race(contestants: Mapping[str, Callable[[], object]], rounds: int,
              device: torch.device, warm_up: int = WARM_UP,
              min_turn: float = MIN_TURN) -> dict[str, Times]:
-    """Let all contestants have ``rounds`` turns.
+    """Give every contestant ``rounds`` turns.
 
     Args:
-        contestants: Their calls, by name.
-        device: That has to finish before a call counts as done.
-        warm_up: Calls of each that do not count.
-        min_turn: Seconds in which a contestant is called again.
+        contestants: The calls by name.
+        rounds: Number of turns of each contestant.
+        device: Device that must finish before a call counts as done.
+        warm_up: Number of calls of each contestant that do not count.
+        min_turn: Shortest duration of a turn in seconds, during which the call is repeated.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for call in contestants.values():

@@ -1,7 +1,5 @@
 """The plain forms of mmcv's ops against slow references, and through mmcv's own callers."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -26,22 +24,6 @@ def reference_nms(boxes_xyxy, scores, threshold, offset):
     for index in sorted(range(len(scores)), key=lambda i: (-scores[i], i)):
         if all(iou(boxes_xyxy[index], boxes_xyxy[k], offset) <= threshold for k in kept):
             kept.append(index)
-    return kept
-
-
-def reference_soft_nms(boxes_xyxy, scores, threshold, sigma, min_score, method, offset):
-    left, kept = dict(enumerate(scores)), []
-    while left:
-        best = max(left, key=left.get)
-        kept.append((best, left.pop(best)))
-        for index in list(left):
-            overlap = iou(boxes_xyxy[best], boxes_xyxy[index], offset)
-            if method == 'gaussian':
-                left[index] *= math.exp(-overlap ** 2 / sigma)
-            elif overlap >= threshold:
-                left[index] *= 0 if method == 'naive' else 1 - overlap
-            if left[index] < min_score:
-                del left[index]
     return kept
 
 
@@ -128,24 +110,3 @@ def test_mmcv_batched_nms(class_agnostic, split_thr):
         dict(type='nms', iou_threshold=IOU_THRESHOLD, split_thr=split_thr), class_agnostic)
     assert kept.tolist() == expected
     np.testing.assert_array_equal(dets.numpy(), np.c_[boxes_xyxy, scores][expected])
-
-
-@pytest.mark.parametrize('offset', [0, 1])
-@pytest.mark.parametrize('method', ['naive', 'linear', 'gaussian'])
-def test_mmcv_soft_nms(method, offset):
-    from mmcv.ops import soft_nms
-    boxes_xyxy, scores = crowd(60, seed=3)
-    expected = reference_soft_nms(
-        boxes_xyxy.tolist(), scores.tolist(), IOU_THRESHOLD, .5, .1, method, offset)
-    dets, kept = soft_nms(
-        boxes_xyxy, scores, IOU_THRESHOLD, sigma=.5, min_score=.1, method=method, offset=offset)
-    assert 0 < len(expected) < 60
-    assert kept.tolist() == [index for index, _ in expected]
-    np.testing.assert_array_equal(dets[:, :4], boxes_xyxy[kept])
-    np.testing.assert_allclose(dets[:, 4], [score for _, score in expected], rtol=1e-5)
-
-
-def test_mmcv_soft_nms_of_nothing():
-    from mmcv.ops import soft_nms
-    dets, kept = soft_nms(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-    assert dets.shape == (0, 5) and kept.shape == (0,)

@@ -1,8 +1,8 @@
-"""The one place that mends the stack the plugin stands on.
+"""Patches for what is broken in the installed packages, and the only place that patches any.
 
 The OpenMMLab packages have had no release that follows today's Python, torch and NumPy. Each
-module here mends one symptom, only where that symptom is, and can be applied again without
-effect; an environment with full mmcv, torchvision and an older torch is left as it is.
+module here mends one symptom, does so only where the symptom occurs, and can be applied twice
+without harm. An environment with full mmcv, torchvision and an older torch is left as it is.
 ``docs/install.md`` lists the symptoms.
 """
 
@@ -13,15 +13,15 @@ __all__ = ['StackError', 'apply']
 
 
 def apply() -> None:
-    """Check the installed stack and mend it; safe to call again.
+    """Check the installed packages and patch them; safe to call again.
 
     Raises:
-        StackError: A package is missing, broken, or of a version that does not work here. The
+        StackError: If a package is missing, broken, or of a version that does not work here. The
             message is one sentence with the command that mends it.
     """
     pkg_resources_finder.mend()
     check_stack()
-    # Not before: these import the packages that have just been checked.
+    # These import the packages, so they must wait until the packages have been checked.
     from . import (
         checkpoint_types,
         compiled_training,

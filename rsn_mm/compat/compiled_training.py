@@ -1,4 +1,4 @@
-"""mmengine's ``compile=`` also takes in what newer torch cannot compile: optimizer and samples."""
+"""mmengine's ``compile=`` includes optimizer and samples, which newer torch cannot compile."""
 
 import functools
 
@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 
 
 def mend() -> None:
-    """Leave the optimizer's step and the preprocessing of samples out of what is compiled."""
+    """Exclude the optimizer's step and the preprocessing of samples from compilation."""
     original = Runner._maybe_compile
     if getattr(original, 'mended', False):
         return
@@ -26,5 +26,5 @@ def mend() -> None:
             preprocessor = model.data_preprocessor
             preprocessor.forward = torch.compiler.disable(preprocessor.forward)
 
-    _maybe_compile.mended = True
+    _maybe_compile.mended = True  # type: ignore[attr-defined]
     Runner._maybe_compile = _maybe_compile

@@ -1,8 +1,9 @@
 """``mmcv-lite`` has no compiled ops, yet mmpose and mmdet import ``mmcv.ops`` unguarded.
 
-``mmcv.utils.ext_loader.load_ext`` is wrapped so that a missing extension gives stand-ins: plain
-torch where there is such a form, else a function that says what to install when it is called.
-No module named ``mmcv._ext`` is made up: mmengine takes its presence for full mmcv.
+``mmcv.utils.ext_loader.load_ext`` is wrapped. If the extension is missing, an op is replaced by its
+plain torch form if there is one, and otherwise by a function that says what to install when it is
+called. No module named ``mmcv._ext`` is created, because mmengine would then believe that full
+mmcv is installed.
 """
 
 import importlib
@@ -18,22 +19,21 @@ from .stack import MMCV_WITH_OPS_COMMAND, StackError
 
 PLAIN_OPS: dict[str, Callable] = {
     'nms': plain_ops.nms,
-    'softnms': plain_ops.soft_nms,
-    # asked for by the report on the environment, not by any model
+    # Only mmengine's report on the environment asks for these.
     'get_compiler_version': lambda: 'not available',
     'get_compiling_cuda_version': lambda: 'not available',
 }
 
 
 class MissingOpError(RsnMmError, RuntimeError):
-    """A compiled op of mmcv was called where mmcv has none."""
+    """A compiled op of mmcv was called, but the installed mmcv has no compiled ops."""
 
 
 def mend() -> None:
-    """Wrap the loader of mmcv's compiled extension where mmcv comes without one.
+    """Wrap the loader of mmcv's compiled extension if mmcv comes without one.
 
     Raises:
-        StackError: The extension is there and cannot be loaded.
+        StackError: If the extension is installed but cannot be loaded.
     """
     if importlib.util.find_spec('mmcv._ext') is not None:
         _check_extension_loads()
@@ -69,17 +69,18 @@ def _with_stand_ins(load_ext: Callable) -> Callable:
                 raise
             return SimpleNamespace(**{op: PLAIN_OPS.get(op) or _missing(op) for op in funcs})
 
-    load_ext_or_stand_ins.stands_in = True
+    load_ext_or_stand_ins.stands_in = True  # type: ignore[attr-defined]
     return load_ext_or_stand_ins
 
 
 def _complete_transformer_bricks() -> None:
-    """Hand on the one name of ``mmcv.ops`` that mmcv passes on, where that failed before."""
+    """Provide the one name of ``mmcv.ops`` that mmcv re-exports, if the re-export failed before."""
     bricks = sys.modules.get('mmcv.cnn.bricks.transformer')
     if bricks is not None and not hasattr(bricks, 'MultiScaleDeformableAttention'):
         from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttention
 
-        bricks.MultiScaleDeformableAttention = MultiScaleDeformableAttention
+        setattr(bricks, 'MultiScaleDeformableAttention',  # noqa: B010  (has no type)
+                MultiScaleDeformableAttention)
 
 
 def _missing(op: str) -> Callable:

@@ -1,8 +1,8 @@
-"""mmengine asks ``pkg_resources`` for installed packages; setuptools has dropped it.
+"""mmengine asks ``pkg_resources`` for installed packages, but setuptools has dropped it.
 
-A finder at the end of ``sys.meta_path`` is asked only when nobody else knows ``pkg_resources``,
-so the real one always wins. A bare entry in ``sys.modules`` would not do: mmengine reloads the
-module, and a reload looks for it again.
+A finder at the end of ``sys.meta_path`` is asked only if no other finder knows ``pkg_resources``,
+so the real module always wins. An entry in ``sys.modules`` would not be enough: mmengine reloads
+the module, and a reload looks for it again.
 """
 
 import sys
@@ -14,7 +14,7 @@ STAND_IN = Path(__file__).with_name('pkg_resources_stand_in.py')
 
 
 class PkgResourcesFinder:
-    """Finds the stand-in for ``pkg_resources``, and nothing else."""
+    """Finds the replacement for ``pkg_resources`` and nothing else."""
 
     @staticmethod
     def find_spec(name: str, path=None, target=None) -> ModuleSpec | None:
@@ -22,6 +22,6 @@ class PkgResourcesFinder:
 
 
 def mend() -> None:
-    """Let ``import pkg_resources`` succeed where setuptools no longer brings it."""
+    """Let ``import pkg_resources`` succeed if setuptools no longer provides it."""
     if not any(getattr(f, '__name__', '') == PkgResourcesFinder.__name__ for f in sys.meta_path):
         sys.meta_path.append(PkgResourcesFinder)

@@ -1,10 +1,10 @@
-"""What mmengine uses of ``pkg_resources``, on the standard library; see pkg_resources_finder."""
+"""The part of ``pkg_resources`` that mmengine uses, built on the standard library."""
 
 import importlib.metadata
 
 
 class DistributionNotFound(Exception):
-    """No package of that name is installed."""
+    """Raised if no package of that name is installed."""
 
 
 class Distribution:
@@ -26,10 +26,10 @@ class Distribution:
 
 
 def get_distribution(name: str) -> Distribution:
-    """Look an installed package up.
+    """Look up an installed package.
 
     Raises:
-        DistributionNotFound: None of that name is installed.
+        DistributionNotFound: If no package of that name is installed.
     """
     try:
         return Distribution(importlib.metadata.distribution(name))

@@ -1,4 +1,4 @@
-"""Version gates: a wrong stack is one sentence with its mend, not a traceback deep in mmengine."""
+"""Version checks: a wrong package gives one sentence with the command that mends it."""
 
 import importlib
 import importlib.metadata
@@ -17,24 +17,24 @@ XTCOCOTOOLS_COMMAND = (
     '--no-binary xtcocotools xtcocotools==1.14.3'
 )
 
-#: packages whose name differs from that of their module
+#: Packages whose name differs from the name of their module.
 PACKAGE_OF = {'cv2': 'opencv-python', 'PIL': 'pillow', 'yaml': 'pyyaml'}
 
 
 class StackError(RsnMmError, ImportError):
-    """A package of the stack is missing, broken, or of a version that does not work here."""
+    """A package is missing, broken, or of a version that does not work here."""
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """What is needed of one package.
+    """The versions of one package that work.
 
     Args:
-        module: Name it is imported by.
+        module: Name under which it is imported.
         minimum: Lowest version that works.
-        below: Lowest version that works no more; None where no such version is known.
-        command: What installs a version that works.
-        distributions: Names it is installed under, if not that of the module.
+        below: Lowest version that no longer works; ``None`` if no such version is known.
+        command: Command that installs a version that works.
+        distributions: Names under which it is installed, if they differ from the module's.
     """
 
     module: str
@@ -55,7 +55,7 @@ class Requirement:
         return f'>={self.minimum}' + (f',<{self.below}' if self.below else '')
 
 
-# In the order in which they import one another, so that the first complaint is the cause.
+# In the order in which they import one another, so that the first error is the cause.
 REQUIREMENTS = (
     Requirement('numpy', '1.24', None, 'pip install "numpy>=1.24"'),
     Requirement('torch', '2.0', None, 'pip install torch==2.13.0'),
@@ -73,10 +73,10 @@ REQUIREMENTS = (
 
 
 def check_stack() -> None:
-    """Import the packages of the stack and compare their versions with ``REQUIREMENTS``.
+    """Import the packages in ``REQUIREMENTS`` and compare their versions.
 
     Raises:
-        StackError: The first package that is missing, broken, or of a wrong version.
+        StackError: For the first package that is missing, broken, or of a wrong version.
     """
     for requirement in REQUIREMENTS:
         _check(requirement)
@@ -85,8 +85,8 @@ def check_stack() -> None:
 
 def _check(requirement: Requirement) -> None:
     name, wanted = requirement.module, f'rsn_mm needs {requirement.module}{requirement.range}'
-    # OpenMMLab packages refuse each other's versions while they are imported: what is installed
-    # is therefore looked up first, and the import is judged afterwards.
+    # OpenMMLab packages refuse each other's versions on import, so the installed version is
+    # checked before the import is tried.
     version = _installed_version(requirement)
     if version is not None and not requirement.accepts(version):
         raise StackError(f'{wanted}, found {version}; mend it with: {requirement.command}')
@@ -96,12 +96,12 @@ def _check(requirement: Requirement) -> None:
         if error.name != name:
             raise StackError(
                 f'{name} cannot be imported, it needs {error.name}, which is not installed; '
-                f'mend it with: pip install {PACKAGE_OF.get(error.name, error.name)}'
+                f'mend it with: pip install {PACKAGE_OF.get(str(error.name), error.name)}'
             ) from error
         raise StackError(
             f'{wanted}, which is not installed; mend it with: {requirement.command}'
         ) from error
-    except AssertionError as error:  # a version gate of the package itself
+    except AssertionError as error:  # a version check of the package itself
         raise StackError(
             f'{name} {version} does not work with what is installed ({_one_line(error)}); '
             f'mend it with: {requirement.command}'

@@ -1,8 +1,8 @@
-"""mmpose's SimCC visualizer imports one name of torchvision, which may be absent or broken.
+"""mmpose's SimCC visualizer imports one name from torchvision, which may be absent or broken.
 
-``torchvision.transforms`` alone is stood in for: ``import torchvision`` goes on to fail as for
-any missing package, and ``find_spec('torchvision')`` to find nothing, so that no other library
-takes it for installed.
+Only ``torchvision.transforms`` is replaced. ``import torchvision`` still fails, and
+``find_spec('torchvision')`` still finds nothing, so that no other library believes torchvision is
+installed.
 """
 
 import importlib
@@ -16,7 +16,7 @@ NAME = 'torchvision.transforms'
 
 
 class ToPILImage:
-    """Stands for the transform of torchvision; says what is missing when it is used."""
+    """Takes the place of torchvision's transform, and says what is missing when it is used."""
 
     def __init__(self, *args, **kwargs):
         raise ImportError(
@@ -26,12 +26,12 @@ class ToPILImage:
 
 
 def mend() -> None:
-    """Stand in for ``torchvision.transforms`` where the real one cannot be imported."""
+    """Replace ``torchvision.transforms`` if the real one cannot be imported."""
     if NAME in sys.modules or _imports():
         return
     module = ModuleType(NAME, __doc__)
     module.__spec__ = ModuleSpec(NAME, loader=None)
-    module.ToPILImage = ToPILImage
+    setattr(module, 'ToPILImage', ToPILImage)  # noqa: B010  (a plain assignment has no type)
     sys.modules[NAME] = module
 
 
@@ -51,10 +51,11 @@ def _imports() -> bool:
 
 
 def _hide_broken(error: Exception) -> None:
-    """Make a torchvision that cannot be imported look absent: callers guard only against that."""
+    """Make a broken torchvision look absent, which is all that its callers guard against."""
     for name in [n for n in sys.modules if n.partition('.')[0] == 'torchvision']:
         del sys.modules[name]
-    sys.modules['torchvision'] = None  # what Python itself takes for "not there"
+    # Makes Python report the module as not found.
+    sys.modules['torchvision'] = None  # type: ignore[assignment]
     reason = ' '.join(str(error).split())
     warnings.warn(
         f'torchvision is installed but cannot be imported ({reason}) and is treated as absent; '

@@ -1,4 +1,4 @@
-"""mmpose's visualizer turns an array of one radius into an int, which NumPy 2.4 refuses."""
+"""mmpose's visualizer converts an array with one radius to an int, which NumPy 2.4 refuses."""
 
 import functools
 import warnings
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def mend() -> None:
-    """Hand the radius on as a number, where NumPy does not turn an array into one."""
+    """Pass the radius as a number if NumPy does not convert an array to one."""
     if _converts():
         return
     from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
@@ -22,7 +22,7 @@ def mend() -> None:
             radius = np.asarray(radius).item()
         return original(self, center, radius, *args, **kwargs)
 
-    draw_circles.mended = True
+    draw_circles.mended = True  # type: ignore[attr-defined]
     OpencvBackendVisualizer.draw_circles = draw_circles
 
 

@@ -1,7 +1,8 @@
-"""What is in annotation and detection files, and what of it MMPose's datasets keep.
+"""What annotation and detection files contain, and what MMPose's datasets keep of it.
 
-The datasets skip silently: crowds, persons without labeled joints, boxes without area. Here it is
-counted, after their rules (``BaseCocoStyleDataset.parse_data_info`` and ``_is_valid_instance``).
+The datasets silently skip crowds, persons without labeled joints, and boxes without area. Here the
+skipped entries are counted by the datasets' own rules (``BaseCocoStyleDataset.parse_data_info`` and
+``_is_valid_instance``).
 """
 
 import json
@@ -9,19 +10,20 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 from mmengine.dataset import BaseDataset
 from mmengine.fileio import exists, get_text
 
 PERSON_CATEGORY = 1
 MPII_KEYS = ('image', 'center', 'scale')
-#: Those of the test set have none.
+#: Persons of the test set do not have these.
 MPII_JOINT_KEYS = ('joints', 'joints_vis')
 DETECTION_KEYS = ('image_id', 'category_id', 'bbox', 'score')
 
 
 def describe_selection(dataset: BaseDataset) -> str | None:
-    """What a dataset keeps of its file, in one line; None if the file is in no known format."""
+    """What a dataset keeps of its file, in one line; ``None`` if the format is not known."""
     content = _load(dataset.ann_file) if str(dataset.ann_file).endswith('.json') else None
     if isinstance(content, list):
         return _describe_mpii(content, len(dataset))
@@ -32,7 +34,7 @@ def describe_selection(dataset: BaseDataset) -> str | None:
     return _describe_coco(content, len(dataset)) if 'annotations' in content else None
 
 
-def _load(path: str) -> object:
+def _load(path: str) -> Any:
     return json.loads(get_text(path))
 
 
@@ -43,9 +45,10 @@ def _describe_coco(content: dict, kept: int) -> str:
 
 
 def _coco_fates(content: dict) -> tuple[Counter, set]:
-    """How many annotations are kept or skipped, and the ids of images with one that is kept."""
+    """How many annotations are kept or skipped, and the ids of the images with kept ones."""
     sizes = {image['id']: (image['width'], image['height']) for image in content['images']}
-    fates, shown = Counter(), set()
+    fates: Counter[str] = Counter()
+    shown = set()
     for annotation in content['annotations']:
         fate = _coco_fate(annotation, sizes.get(annotation['image_id']))
         fates[fate] += 1
@@ -55,7 +58,7 @@ def _coco_fates(content: dict) -> tuple[Counter, set]:
 
 
 def _coco_fate(annotation: dict, size_wh: tuple[int, int] | None) -> str:
-    """Why MMPose skips an annotation, or that it does not."""
+    """Why MMPose skips an annotation, or ``'kept'``."""
     if size_wh is None:
         return 'of no image'
     if annotation.get('iscrowd'):
@@ -72,12 +75,13 @@ def _coco_fate(annotation: dict, size_wh: tuple[int, int] | None) -> str:
 
 
 def _describe_mpii(content: list[dict], kept: int) -> str:
-    fates, images, shown = Counter(), set(), set()
+    fates: Counter[str] = Counter()
+    images, shown = set(), set()
     for annotation in content:
         fate = 'kept'
-        joints = annotation.get('joints')  # those of the test set have none, and are kept
+        joints = annotation.get('joints')  # persons of the test set have none and are kept
         if kept == len(content):
-            pass  # our own dataset keeps everybody when testing
+            pass  # rsn_mm.MpiiDataset keeps everybody in test mode
         elif annotation['scale'] <= 0:
             fate = 'with an empty box'
         elif joints and not any(value > 0 or value != value for xy in joints for value in xy):
@@ -98,7 +102,15 @@ def _describe_detections(detections: list[dict], images: list[dict], kept: int) 
 
 
 def _summary(things: str, kept: int, fates: Counter, without: int, images: int) -> str:
-    """Args: what is counted; how many the dataset has; what the rules say; images left out."""
+    """One line on what is kept.
+
+    Args:
+        things: Name of what is counted.
+        kept: Number of samples in the dataset.
+        fates: Number of entries that are kept and skipped by MMPose's rules.
+        without: Number of images without a kept entry.
+        images: Number of images.
+    """
     skipped = {fate: count for fate, count in sorted(fates.items()) if fate != 'kept'}
     if fates['kept'] > kept:
         skipped['left out by indices, sample_interval or filter_cfg'] = fates['kept'] - kept
@@ -112,19 +124,19 @@ def _summary(things: str, kept: int, fates: Counter, without: int, images: int) 
 
 
 def explain_failure(dataset_cfg: dict) -> str | None:
-    """Why a dataset could not be built, in a sentence that names file and entry.
+    """Why a dataset could not be built, in one sentence that names the file and the entry.
 
     Args:
-        dataset_cfg: Config of the dataset; of a wrapper, the datasets in it are looked at.
+        dataset_cfg: Config of the dataset. In a wrapper, the wrapped datasets are checked.
 
     Returns:
-        The first problem of its files; None if they seem to be in order.
+        The first problem with its files, or ``None`` if they seem to be in order.
     """
     for cfg in _leaf_configs(dataset_cfg):
         root = cfg.get('data_root') or ''
         ann_file = os.path.join(root, cfg.get('ann_file') or '')
         detections = cfg.get('bbox_file')
-        # MMPose's dataset of MPII wants joints in testing, too.
+        # MMPose's own MPII dataset needs joints in test mode, too.
         unlabeled = cfg.get('test_mode') and 'rsn_mm' in str(cfg.get('type'))
         problem = _explain_file(
             ann_file, partial(_annotation_problems, needed=not detections,
@@ -153,18 +165,18 @@ def _explain_file(path: str, problems: Callable[[object], Iterator[str]]) -> str
     try:
         content = _load(path)
     except ValueError as error:
-        return f'{path} is no JSON file: {error}'
+        return f'{path} is not a JSON file: {error}'
     problem = next(problems(content), None)
     return None if problem is None else f'{path}: {problem}'
 
 
 def _annotation_problems(content: object, needed: bool, labeled: bool) -> Iterator[str]:
-    """What is wrong.
+    """What is wrong with an annotation file.
 
     Args:
-        content: Of the file.
-        needed: That no annotation is kept is wrong, too.
-        labeled: So is a person of MPII without joints.
+        content: Content of the file.
+        needed: Whether at least one annotation must be kept.
+        labeled: Whether every person of MPII must have joints.
     """
     if isinstance(content, list):
         keys = MPII_KEYS + MPII_JOINT_KEYS * labeled

@@ -1,4 +1,4 @@
-"""Is the data what it says it is: found before hours of work are spent on it."""
+"""Checks of a dataset, made before hours of work are spent on it."""
 
 import os
 from collections import defaultdict
@@ -14,9 +14,9 @@ from .annotation_files import describe_selection
 
 #: COCO's flags: not labeled, labeled but occluded, visible.
 VISIBILITY_FLAGS = frozenset((0, 1, 2))
-#: Problems of one kind that a message shows; the rest is counted.
+#: Number of problems of one kind that a message shows; the rest is only counted.
 NUM_SHOWN = 3
-#: Samples between two lines of progress.
+#: Number of samples between two lines of progress.
 PROGRESS_INTERVAL = 50_000
 
 
@@ -27,12 +27,13 @@ def check_keypoints(results: dict) -> None:
     """Refuse a sample of a pipeline whose keypoints or box cannot be used.
 
     Args:
-        results: Sample of a top-down dataset. Looked at where present: ``keypoints`` (N, K, 2) x, y
-            in image pixels, ``flip_indices`` of length K, ``bbox`` (N, 4) x1, y1, x2, y2.
+        results: Sample of a top-down dataset. These entries are checked if they are present:
+            ``keypoints`` (N, K, 2) x, y in image pixels, ``flip_indices`` of length K, and ``bbox``
+            (N, 4) x1, y1, x2, y2.
 
     Raises:
-        DataError: NaN or infinite keypoints, another number of joints than ``flip_indices``, or a
-            box without area. The message names the image and the annotation.
+        DataError: If keypoints are NaN or infinite, their number differs from that of
+            ``flip_indices``, or a box is empty. The message names the image and the annotation.
     """
     num_keypoints = len(results['flip_indices']) if 'flip_indices' in results else None
     problem = next(_position_problems(results, num_keypoints), None)
@@ -69,7 +70,7 @@ def _position_problems(sample: dict, num_keypoints: int | None) -> Iterator[str]
 
 
 def _flag_problems(sample: dict) -> Iterator[str]:
-    # MMPose clips the flags on loading; the raw ones are in the raw annotation, where there is one.
+    # MMPose clips the flags on loading. The raw annotation, if there is one, has the raw flags.
     raw = sample.get('raw_ann_info')
     flags = (raw['keypoints'][2::3] if isinstance(raw, dict) and 'keypoints' in raw
              else np.ravel(sample.get('keypoints_visible', ())).tolist())
@@ -83,20 +84,20 @@ def _flag_problems(sample: dict) -> Iterator[str]:
 
 
 def check_dataset(dataset: BaseDataset) -> str:
-    """Go through all annotations of a dataset, wrapped ones not included.
+    """Check all annotations of a dataset. A wrapper's datasets are to be checked one by one.
 
     Args:
-        dataset: A top-down dataset of MMPose, initialized: ``CocoDataset``, ``AicDataset``,
-            ``MpiiDataset`` and the like.
+        dataset: An initialized top-down dataset of MMPose, such as ``CocoDataset``, ``AicDataset``
+            or ``MpiiDataset``.
 
     Returns:
         One line on what is kept of the annotation file and what MMPose skipped.
 
     Raises:
-        DataError: If the dataset is empty, an annotation has a NaN or infinite joint, another
-            number of joints than the dataset, a visibility flag other than 0, 1, 2 or a box
-            without area, or an image does not exist. The message names the file, the first few
-            annotations or images and how many there are.
+        DataError: If the dataset is empty, an image does not exist, or an annotation has a NaN or
+            infinite joint, a number of joints other than the dataset's, a visibility flag other
+            than 0, 1 and 2, or an empty box. The message names the file and the first few
+            annotations or images, and says how many there are.
     """
     if len(dataset) == 0:
         raise DataError(f'{source_of(dataset)}: the dataset is empty')
@@ -110,13 +111,15 @@ def check_dataset(dataset: BaseDataset) -> str:
 
 
 def _check_samples(dataset: BaseDataset) -> set[str]:
-    """Look at every sample; returns the paths of the images."""
+    """Check every sample, and return the paths of the images."""
     num_keypoints = dataset.metainfo.get('num_keypoints')
-    # MMPose numbers the persons of a detection file, from 0.
+    # MMPose numbers the persons of a detection file from 0.
     kind = 'person' if getattr(dataset, 'bbox_file', None) else 'annotation id'
-    images, problems, num_bad = set(), [], 0
+    images: set[str] = set()
+    problems: list[str] = []
+    num_bad = 0
     for i in range(len(dataset)):
-        # MMPose's own get_data_info copies the meta information each time, which takes longer.
+        # MMPose's own get_data_info is slower, because it copies the metainfo each time.
         sample = BaseDataset.get_data_info(dataset, i)
         images.add(sample['img_path'])
         found = [*_position_problems(sample, num_keypoints), *_flag_problems(sample)]
@@ -133,9 +136,9 @@ def _check_samples(dataset: BaseDataset) -> set[str]:
 
 
 def _check_images(dataset: BaseDataset, paths: Iterable[str]) -> None:
-    """Every image must be there, as far as it lies in the local file system."""
+    """Every image must exist. Only images in the local file system are checked."""
     if any(getattr(t, 'backend_args', None) for t in transforms_of(dataset)):
-        return  # the pipeline reads them from elsewhere
+        return  # the pipeline reads the images from elsewhere
     folders = defaultdict(set)
     for path in paths:
         if '://' not in path:
@@ -143,7 +146,7 @@ def _check_images(dataset: BaseDataset, paths: Iterable[str]) -> None:
             folders[folder].add(name)
     missing = []
     for folder, names in folders.items():
-        # One listing is quicker than asking for each of 100,000 files.
+        # One listing is faster than a look-up for each of 100,000 files.
         listed = set(os.listdir(folder or '.')) if os.path.isdir(folder or '.') else set()
         missing += [path for path in (os.path.join(folder, n) for n in sorted(names - listed))
                     if not os.path.isfile(path)]
@@ -163,7 +166,7 @@ def _listed(lines: list[str], total: int) -> str:
 
 
 def leaf_datasets(dataset: object) -> Iterator[BaseDataset]:
-    """The datasets in ``ConcatDataset``, ``RepeatDataset``, ``CombinedDataset`` and the like."""
+    """The datasets inside a wrapper such as ``ConcatDataset`` or ``RepeatDataset``."""
     if hasattr(dataset, 'datasets'):
         for inner in dataset.datasets:
             yield from leaf_datasets(inner)

@@ -11,35 +11,36 @@ from rsn_mm.registry import DATASETS
 from .checks import DataError
 from .mpii_files import NUM_JOINTS, has_joints, read_head_boxes, read_persons
 
-#: MPII's ``scale`` is in units of so many pixels.
+#: MPII's ``scale`` is a size in units of this many pixels.
 SCALE_UNIT = 200.
-#: Persons reach further down from ``center`` than up: it is moved down by this part of the size.
+#: A person extends further below ``center`` than above it, so the box is moved down by this share
+#: of its size.
 CENTER_SHIFT = 15. / SCALE_UNIT
 #: MPII counts pixels from 1.
 ORIGIN = 1
-#: PCKh measures by this part of a head box's diagonal.
+#: The unit of PCKh is this share of the diagonal of the head box.
 HEAD_SIZE_FACTOR = 0.6
-#: Area of a person, for whoever asks, as part of that of the box.
+#: Area of a person as a share of the area of the box.
 AREA_FACTOR = 0.53
 
 
 @DATASETS.register_module()
 class MpiiDataset(MMPoseMpiiDataset):
-    """MMPose's ``MpiiDataset``, with joints where they are, and with the test set.
+    """MMPose's ``MpiiDataset`` with joints at the right place, and with the test set.
 
-    * In training, joints count from 0 as the image's pixels and the boxes do. MMPose leaves them
-      counting from 1, so that a network learns them one pixel off; its metric then adds another
-      one. With ``test_mode`` they count from 1, as the metrics expect.
-    * ``mpii_test.json`` has no joints; with ``test_mode`` it can be read.
+    * In training, the positions of joints count from 0, as those of pixels and boxes do. MMPose
+      leaves them counting from 1, so that a network learns them one pixel off, and its metric then
+      adds another pixel. With ``test_mode`` they count from 1, as the metrics expect.
+    * ``mpii_test.json`` has no joints. It can be read with ``test_mode``.
     * With ``test_mode`` every person of the file is kept, so that predictions are in its order.
-    * Files that do not fit together are refused, see :mod:`rsn_mm.datasets.mpii_files`.
+    * Files that do not match each other are refused, see :mod:`rsn_mm.datasets.mpii_files`.
 
     Args:
-        kwargs: Of MMPose's ``MpiiDataset``.
+        kwargs: Arguments of MMPose's ``MpiiDataset``.
 
     Raises:
-        DataError: If files are missing, wrong or do not fit together, or the persons to train on
-            have no joints.
+        DataError: If files are missing, wrong or do not match, or if the persons to train on have
+            no joints.
     """
 
     def _load_annotations(self) -> tuple[list[dict], list[dict]]:
@@ -49,7 +50,7 @@ class MpiiDataset(MMPoseMpiiDataset):
                             'mpii_train.json and mpii_trainval.json')
         head_boxes = read_head_boxes(
             self.headbox_file, persons, self.ann_file) if self.headbox_file else None
-        #: Persons in the file, of which ``indices`` may choose some.
+        #: Number of persons in the file, from which ``indices`` may select some.
         self.num_annotations = len(persons)
         instances = [self._instance(i, person) for i, person in enumerate(persons)]
         if head_boxes is not None:
@@ -61,7 +62,7 @@ class MpiiDataset(MMPoseMpiiDataset):
         return instances, list(images.values())
 
     def _instance(self, index: int, person: dict) -> dict:
-        """A person as MMPose's dataset gives it."""
+        """A person in the form that MMPose's dataset has."""
         center = np.array(person['center'], dtype=np.float32)
         scale = np.array([person['scale']] * 2, dtype=np.float32) * SCALE_UNIT
         if center[0] != -1:

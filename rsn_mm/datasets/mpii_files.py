@@ -1,7 +1,7 @@
-"""MPII's files as MMPose's users have them, refused where they do not fit together.
+"""Reads MPII's files in the form that MMPose's users have, and refuses files that do not match.
 
-``mpii_{train,val,test,trainval}.json`` are lists of persons; ``mpii_gt_val.mat`` has the head boxes
-of the persons of ``mpii_val.json``, in the same order.
+``mpii_{train,val,test,trainval}.json`` are lists of persons. ``mpii_gt_val.mat`` has the head boxes
+of the persons in ``mpii_val.json``, in the same order.
 """
 
 import json
@@ -21,9 +21,9 @@ PERSON_KEYS = ('image', 'center', 'scale')
 
 HEAD_BOXES = 'headboxes_src'  #: (corner 2, xy 2, person N)
 POSITIONS = 'pos_gt_src'  #: (joint 16, xy 2, person N), the same joints as in the JSON file
-#: Pixels, in the mean over the joints of a person, up to which two annotations are of one person.
+#: Two annotations are of the same person if their joints are this close on average, in pixels.
 SAME_PERSON = 10.
-#: Part of the persons up to which one file may be a corrected version of the other.
+#: One file counts as a corrected version of the other if no larger share of the persons differs.
 CORRECTED = 0.01
 
 
@@ -31,19 +31,19 @@ def read_persons(path: str) -> list[dict]:
     """The persons of an annotation file.
 
     Args:
-        path: JSON file with a list of persons: ``image``, ``center`` (x, y) and ``scale``; and
-            ``joints`` (16, 2) with ``joints_vis`` (16, ), or neither, as in ``mpii_test.json``.
-            Positions are in image pixels that count from 1.
+        path: JSON file with a list of persons. Each has ``image``, ``center`` (x, y) and ``scale``.
+            Either all or none, as in ``mpii_test.json``, have ``joints`` (16, 2) and ``joints_vis``
+            (16, ). Positions are in image pixels that count from 1.
 
     Raises:
-        DataError: If the file is not there, no such list, or an entry lacks something.
+        DataError: If the file does not exist, is not such a list, or an entry is incomplete.
     """
     if not exists(path):
         raise DataError(f'{path} does not exist (ann_file of an MPII dataset)')
     try:
         persons = json.loads(get_text(path))
     except ValueError as error:
-        raise DataError(f'{path} is no JSON file: {error}') from error
+        raise DataError(f'{path} is not a JSON file: {error}') from error
     if not isinstance(persons, list) or not all(isinstance(p, dict) for p in persons):
         raise DataError(f"{path}: expected MPII's format, a list of persons")
     if not persons:
@@ -75,7 +75,7 @@ def _problems(person: dict, labeled: bool) -> Iterator[str]:
 
 
 def _shape(numbers: object) -> tuple[int, ...] | None:
-    """Of nested lists of numbers; ``None`` for anything else."""
+    """The shape of nested lists of numbers; ``None`` for anything else."""
     try:
         return None if numbers is None else np.array(numbers, dtype=np.float64).shape
     except (TypeError, ValueError):
@@ -83,33 +83,33 @@ def _shape(numbers: object) -> tuple[int, ...] | None:
 
 
 def has_joints(person: dict) -> bool:
-    """Whether a person is annotated; those of the test set are not."""
+    """Whether a person is annotated; persons of the test set are not."""
     return bool(person.get('joints'))
 
 
 def read_head_boxes(path: str, persons: list[dict], ann_file: str) -> np.ndarray:
-    """The head boxes of persons, which PCKh measures by.
+    """The head boxes of persons, whose size is the unit of PCKh.
 
     Args:
-        path: MATLAB file with ``headboxes_src``. Where it has the joints too (``pos_gt_src``), they
-            tell whether its persons are those of the annotation file in the same order.
-        persons: Of :func:`read_persons`.
-        ann_file: Where these are from, for messages.
+        path: MATLAB file with ``headboxes_src``. If it also has the joints (``pos_gt_src``), they
+            are used to check that both files list the same persons in the same order.
+        persons: The persons, as :func:`read_persons` returns them.
+        ann_file: The file that the persons come from, for messages.
 
     Returns:
-        (N, 2, 2) float64: upper left and lower right corner, x, y in image pixels.
+        (N, 2, 2) float64: the upper left and the lower right corner, x, y in image pixels.
 
     Raises:
-        DataError: If the file is not there, cannot be read, has no head boxes, those of other
-            persons, or one without area.
+        DataError: If the file does not exist, cannot be read, has no head boxes, has those of
+            other persons, or has a box without area.
     """
     if not exists(path):
-        raise DataError(f'{path} does not exist (headbox_file of an MPII dataset); PCKh is '
-                        'measured by the head boxes in mpii_gt_val.mat')
+        raise DataError(f'{path} does not exist (headbox_file of an MPII dataset); PCKh '
+                        'needs the head boxes in mpii_gt_val.mat')
     try:
         with get_local_path(path) as local_path:
             content = loadmat(local_path)
-    except Exception as error:  # SciPy raises whatever the bytes lead to
+    except Exception as error:  # SciPy raises many kinds of errors on damaged files
         raise DataError(f'{path} cannot be read as a MATLAB file: {error}') from error
     if HEAD_BOXES not in content:
         found = ', '.join(key for key in content if not key.startswith('__'))
@@ -131,7 +131,7 @@ def read_head_boxes(path: str, persons: list[dict], ann_file: str) -> np.ndarray
 
 
 def _check_order(path: str, positions: np.ndarray, persons: list[dict], ann_file: str) -> None:
-    """Both files must be of the same persons in the same order; single ones may differ."""
+    """Both files must list the same persons in the same order; a few may differ."""
     if positions.shape != (NUM_JOINTS, 2, len(persons)):
         raise DataError(f'{path}: {POSITIONS} is {positions.shape}, expected '
                         f'{(NUM_JOINTS, 2, len(persons))}: the joints of {ann_file}')

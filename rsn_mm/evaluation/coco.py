@@ -1,36 +1,36 @@
-"""AP on COCO, and the result file of its evaluation server."""
+"""AP on COCO, and the result file for its evaluation server."""
 
 from collections.abc import Mapping, Sequence
 
 import mmpose.evaluation.metrics as mmpose_metrics
 from mmengine.logging import print_log
 
-from rsn_mm.datasets.checks import DataError
+from rsn_mm.errors import OptionError
 from rsn_mm.files import check_new_file, write_json
 from rsn_mm.registry import METRICS
 
-#: Decimals of a pixel that are written; COCO recommends one.
+#: Number of decimals of a position in the result file; COCO recommends one.
 DECIMALS = 3
 
 
 @METRICS.register_module()
 class CocoMetric(mmpose_metrics.CocoMetric):
-    """MMPose's ``CocoMetric``, which can also write the file that COCO's server takes.
+    """MMPose's ``CocoMetric``, which can also write the file for COCO's evaluation server.
 
-    The file is a list with one ``{image_id, category_id, keypoints, score}`` per person, where
-    keypoints are x, y in image pixels and 1 for each joint, and the score is the pose's, as it is
-    in the evaluation. MMPose's own file has boxes too, by which COCO's tools then tell the size of
-    a person, instead of by the extent of its joints. So AP for medium and large persons, where
-    unmatched ones of another size do not count, differs a little between the two.
+    The file is a list with one ``{image_id, category_id, keypoints, score}`` per person. Its
+    keypoints are x and y in image pixels and a 1 for each joint, and its score is the score of the
+    pose that the evaluation uses. MMPose's own file also has boxes. COCO's tools then take the size
+    of a person from the box and not from the extent of the joints, so that AP for medium and large
+    persons differs a little between the two files.
 
     Args:
-        result_file: JSON file to write, which must not be there.
-        format_only: Write it, and measure nothing: for images without annotations.
-        kwargs: Of MMPose's ``CocoMetric``.
+        result_file: JSON file to write. It must not exist.
+        format_only: Write the file and measure nothing, for images without annotations.
+        kwargs: Arguments of MMPose's ``CocoMetric``.
 
     Raises:
-        DataError: If there is nothing to write to with ``format_only``, or ``result_file`` is
-            there already.
+        OptionError: If ``format_only`` is set without ``result_file``.
+        OutputError: If ``result_file`` exists or cannot be written.
     """
 
     def __init__(self, *args, result_file: str | None = None, format_only: bool = False,
@@ -38,32 +38,31 @@ class CocoMetric(mmpose_metrics.CocoMetric):
         if result_file is not None:
             check_new_file(result_file, 'result_file', '.json')
         elif format_only:
-            raise DataError('CocoMetric: format_only=True measures nothing and without a '
-                            'result_file writes nothing; set result_file')
-        if format_only:  # MMPose wants a name, under which nothing is written
+            raise OptionError('CocoMetric: format_only=True needs a result_file to write to')
+        if format_only:  # MMPose requires a prefix, but writes nothing under it
             kwargs['outfile_prefix'] = result_file
         super().__init__(*args, format_only=format_only, **kwargs)
         self.result_file = result_file
 
     def results2json(self, keypoints: Mapping[int, Sequence[dict]], outfile_prefix: str) -> None:
-        """Write the result file, and MMPose's where it is measured from.
+        """Write the result file, and MMPose's own file if AP is to be measured.
 
         Args:
-            keypoints: By image, persons with ``img_id``, ``category_id``, ``score`` and
+            keypoints: The persons of each image, with ``img_id``, ``category_id``, ``score`` and
                 ``keypoints`` (K, 3) x, y, score.
-            outfile_prefix: Of MMPose's file.
+            outfile_prefix: Prefix of the path of MMPose's file.
         """
         if self.result_file is not None:
             persons = [as_result(person) for persons in keypoints.values() for person in persons]
             write_json(self.result_file, persons, 'result_file')
-            print_log(f'{len(persons)} persons of {len(keypoints)} images are written to '
+            print_log(f'Wrote {len(persons)} persons of {len(keypoints)} images to '
                       f'{self.result_file}', 'current')
         if not self.format_only:
             super().results2json(keypoints, outfile_prefix)
 
 
 def as_result(person: Mapping) -> dict:
-    """A person in the format of COCO's server."""
+    """A person in the format of COCO's evaluation server."""
     joints = [(round(x, DECIMALS), round(y, DECIMALS), 1)
               for x, y in person['keypoints'][:, :2].tolist()]
     return dict(image_id=int(person['img_id']), category_id=int(person['category_id']),

@@ -1,4 +1,4 @@
-"""An estimator in its test-time form: the same predictions, sooner."""
+"""The test-time form of an estimator, which makes the same predictions faster."""
 
 import copy
 import math
@@ -9,26 +9,26 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from rsn_mm.errors import OptionTypeError
+from rsn_mm.errors import OptionError, OptionTypeError
 from rsn_mm.models import RSN, MultiStageRSNHead
 
 from .bfloat16 import to_bfloat16
 from .packed_conv import pack_convs
 
-#: Types of a test-time form, by the name that tools give them.
+#: Types of a test-time form by their short names.
 DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
-#: Pixels that a thread of a processor takes at a time, four images of 256x192: more features than
-#: theirs fall out of its cache before the next layer reads them.
+#: Input pixels that each CPU thread handles at a time, four images of 256x192. The features of more
+#: pixels would leave the cache before the next layer reads them.
 PIXELS_PER_THREAD = 4 * 256 * 192
 
 
 class ImageByImage(nn.Module):
-    """A module that takes an image per thread at a time on a processor.
+    """Runs a module on one image per thread at a time, on a CPU.
 
-    For layers whose features are so large that those of more images fall out of its cache.
+    This is for layers with features so large that those of more images do not fit the cache.
 
     Args:
-        module: Of (B, ...) to (B, ...), each image for itself.
+        module: A module from (B, ...) to (B, ...) that treats each image independently.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -42,7 +42,7 @@ class ImageByImage(nn.Module):
 
 
 class OptimizedEstimator(TopdownPoseEstimator):
-    """What :func:`optimize` returns: predicts, and does not train."""
+    """An estimator that predicts but does not train, made by :func:`optimize`."""
 
     input_dtype: torch.dtype
 
@@ -67,8 +67,8 @@ class OptimizedEstimator(TopdownPoseEstimator):
         return self.add_pred_to_datasample(instances, fields, data_samples)
 
     def loss(self, inputs: Tensor, data_samples: list[PoseDataSample]) -> dict[str, Tensor]:
-        raise RuntimeError('an optimized estimator does not train: its norms are part of its '
-                           'convolutions; train the original')
+        raise OptionError('an optimized estimator cannot be trained, because its norms are folded '
+                          'into its convolutions; train the original')
 
     def train(self, mode: bool = True) -> 'OptimizedEstimator':
         return super().train(False)
@@ -76,25 +76,25 @@ class OptimizedEstimator(TopdownPoseEstimator):
 
 def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
              compile: bool | dict = False, channels_last: bool = True) -> OptimizedEstimator:
-    """A copy of an estimator that predicts the same, faster.
+    """Copy an estimator into a form that makes the same predictions faster.
 
-    Exact up to rounding: batch norms are folded into the convolutions before them, on a processor
-    the convolutions' weights are kept in its own layout, only the last head is computed, and images
-    and their mirror images go through the network together, on a processor in parts of a size that
-    its cache holds.
+    The result is exact up to rounding. Batch norms are folded into the convolutions before them,
+    only the last head is computed, and images and their mirror images go through the network in
+    one batch. On a CPU, the weights of convolutions are also kept in the layout of the CPU, and
+    large batches are split into parts that fit the cache.
 
     Args:
-        model: With a :class:`MultiStageRSNHead`; left as it is.
-        dtype: Of weights and features, ``torch.bfloat16`` or ``torch.float32``; by default the
-            model's. float16 overflows on heatmaps of 0..255. In bfloat16 a few layers and sums stay
-            in float32, those that keypoints are most sensitive to.
-        compile: Compile the network, with its weights frozen; the first batch of a size then takes
-            half a minute and more. A dict has the arguments of ``torch.compile`` instead.
-        channels_last: Compute in that memory format.
+        model: An estimator with a :class:`MultiStageRSNHead`. It is not changed.
+        dtype: Type of weights and features, ``torch.bfloat16`` or ``torch.float32``; by default
+            that of the model. In bfloat16, the few layers and sums that keypoints are most
+            sensitive to stay in float32. float16 would overflow on heatmaps of 0..255.
+        compile: Compile the network with frozen weights. The first batch of each size then takes
+            half a minute or more. A dict is passed to ``torch.compile`` as its arguments.
+        channels_last: Compute in the channels-last memory format.
 
     Raises:
-        OptionTypeError: If it is another estimator, the head is not ours, or ``dtype`` or
-            ``compile`` is not one of those.
+        OptionTypeError: If the model is of another kind, its head is of another kind, or ``dtype``
+            or ``compile`` is not as described.
     """
     if type(model) is not TopdownPoseEstimator:
         raise OptionTypeError(f'optimize: {type(model).__name__}, expected TopdownPoseEstimator')
@@ -109,7 +109,7 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     if dtype not in DTYPES.values():
         raise OptionTypeError(f'optimize: dtype={dtype}, expected torch.float32 or torch.bfloat16')
     fast = copy.deepcopy(model)
-    # The same parts under another `predict`; everything else is the estimator's own.
+    # The class changes only `predict`; parts and settings are the estimator's own.
     fast.__class__ = OptimizedEstimator
     fast.eval()
     fast.requires_grad_(False)
@@ -125,13 +125,13 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
         last = fast.head.predictors[-1]
         last[-1] = ImageByImage(last[-1])
         if isinstance(fast.backbone, RSN):
-            fast.backbone.stem = ImageByImage(fast.backbone.stem)
+            setattr(fast.backbone, 'stem', ImageByImage(fast.backbone.stem))  # noqa: B010
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     for part in parts:
         part.to(memory_format=memory_format)
     fast.backbone.memory_format = memory_format
     if compile is not False:
-        # Frozen: the weights are constants of the program, in the layout that the compiler likes.
+        # Frozen weights are constants, which the compiler can bring into the best layout.
         arguments = dict(options=dict(freezing=True)) if compile is True else compile
         fast._compute_heatmaps = torch.compile(
             torch.no_grad()(fast._compute_heatmaps), **arguments)

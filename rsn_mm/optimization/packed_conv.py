@@ -1,4 +1,6 @@
-"""Convolutions as a processor runs them fastest: packed, with sum and ReLU, registers full."""
+"""Convolutions in the form that runs fastest on a CPU, joined with a sum and a ReLU."""
+
+from typing import Any, TypeGuard
 
 import torch
 from mmcv.cnn import ConvModule
@@ -8,30 +10,31 @@ from torch.nn.functional import fold, relu
 from rsn_mm.models.layers import ConvNorm, SummedConv, add
 
 _NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolution_weight')
-#: What torch's compiler makes of a convolution on a processor, where this torch is built with it.
-_OPS = torch.ops.mkldnn if torch.backends.mkldnn.is_available() and all(
+#: The operations that torch's compiler uses for convolutions on a CPU; ``None`` if this build of
+#: torch lacks them.
+_OPS: Any = torch.ops.mkldnn if torch.backends.mkldnn.is_available() and all(
     hasattr(torch.ops.mkldnn, name) for name in _NAMES) else None
-#: Types of features that they take on this processor.
+#: Types of features that these operations accept on this CPU.
 _DTYPES = () if _OPS is None else (
     torch.float32, *([torch.bfloat16] if _OPS._is_mkldnn_bf16_supported() else []))
-#: Outputs that a processor computes together: the numbers in a register, at most.
+#: Number of output channels that a CPU computes together, which fill one register.
 LANES = 16
-#: Outputs beyond a multiple of it that are cheaper tap by tap.
+#: Up to this many channels beyond a multiple of :data:`LANES` are cheaper tap by tap.
 MAX_SPARE = 3
 
 
 class PackedConv(nn.Module):
-    """A convolution, a sum with another feature or none, and a ReLU or none, for prediction.
+    """A convolution, optionally followed by a sum with another feature and a ReLU, for prediction.
 
-    The bias may be float32 where the weights are bfloat16: it is added before rounding.
+    The bias may be float32 with weights in bfloat16, because it is added before rounding.
 
-    On a processor oneDNN brings the weights into its own layout before every convolution; here
-    that is done once, and again when they change (but for writes past autograd, to
-    ``weight.data``, which leave no trace). Elsewhere, in tracing and where gradients are wanted,
-    the plain modules run.
+    On a CPU, oneDNN brings the weights into its own layout before every convolution. Here this is
+    done once, and again when the weights change. Writes to ``weight.data`` bypass autograd and are
+    not noticed. On other devices, in tracing, and if gradients are needed, the plain convolution
+    runs.
 
     Args:
-        conv: Kept, with its weights.
+        conv: The convolution, whose weights are kept.
         relu: Whether a ReLU follows.
     """
 
@@ -39,8 +42,8 @@ class PackedConv(nn.Module):
         super().__init__()
         self.conv = conv
         self.relu = relu
-        #: The weights, their version, and what was made of them.
-        self._packed: tuple[Tensor, int, object] | None = None
+        #: The weights, their version, and their packed form.
+        self._packed: tuple[Tensor, int, Any] | None = None
 
     def forward(self, x: Tensor, addend: Tensor | None = None, is_free: bool = False) -> Tensor:
         """As :class:`~rsn_mm.models.layers.SummedConv`, without an addend too."""
@@ -68,20 +71,20 @@ class PackedConv(nn.Module):
         return bias if bias is None or dtype is None else bias.to(dtype)
 
     def _arguments(self, x: Tensor, bias_dtype: torch.dtype | None = None) -> tuple:
-        """Weights in the processor's layout, the bias, as it is unless told, and the geometry."""
+        """Packed weights, the bias (cast if a type is given), and the geometry."""
         conv = self.conv
         return (self._pack_once(x), self._bias(bias_dtype), conv.padding, conv.stride,
                 conv.dilation, conv.groups)
 
-    def _pack_once(self, x: Tensor) -> object:
+    def _pack_once(self, x: Tensor) -> Any:
         weight = self.conv.weight
         if (self._packed is None or self._packed[0] is not weight
                 or self._packed[1] != weight._version):
             self._packed = weight, weight._version, self._pack(weight.detach(), x.shape)
         return self._packed[2]
 
-    def _pack(self, weight: Tensor, shape: torch.Size) -> object:
-        """The weights for inputs of about that shape, in the processor's layout."""
+    def _pack(self, weight: Tensor, shape: torch.Size) -> Any:
+        """The weights in the layout of the CPU, for inputs of about this shape."""
         conv = self.conv
         return _OPS._reorder_convolution_weight(
             weight, conv.padding, conv.stride, conv.dilation, conv.groups, shape)
@@ -102,20 +105,21 @@ class PackedConv(nn.Module):
 
 
 class PackedHeatmapConv(PackedConv):
-    """A 3x3 convolution with few more outputs than fill a processor's registers, such as 17.
+    """A 3x3 convolution with a few more output channels than fill a register, such as 17.
 
-    oneDNN computes as many as fill the next ones too, 32. Here the spare outputs are sums of nine
-    moved maps each, one per tap, that a 1x1 convolution makes.
+    oneDNN would compute as many channels as fill another register, 32 in all. Here a 1x1
+    convolution makes nine maps for each channel that is left over, one per tap, and the channel is
+    the sum of these maps, each moved by its tap's offset.
     """
 
     @staticmethod
     def fits(conv: nn.Conv2d) -> bool:
-        """Whether it is one."""
+        """Whether a convolution has this form."""
         return (conv.out_channels > LANES and 0 < conv.out_channels % LANES <= MAX_SPARE
                 and conv.kernel_size == (3, 3) and conv.groups == 1
                 and conv.padding == conv.stride == conv.dilation == (1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # no sum follows it
         if not self._can_pack(x):
             return self._convolve_plainly(x)
         most, taps = (
@@ -128,16 +132,16 @@ class PackedHeatmapConv(PackedConv):
     def _pack(self, weight: Tensor, shape: torch.Size) -> list[tuple[Tensor, tuple[int, int]]]:
         """Weights and padding of both convolutions."""
         spare = len(weight) % LANES
-        # Flipped: a convolution reads from the side that a tap is on, `fold` moves maps to it.
+        # A convolution reads from the side of a tap, but `fold` moves maps to that side: flip.
         taps = weight[-spare:].flip(2, 3).permute(0, 2, 3, 1).reshape(9 * spare, -1, 1, 1)
         return [(_OPS._reorder_convolution_weight(part, padding, (1, 1), (1, 1), 1, shape), padding)
                 for part, padding in ((weight[:-spare], (1, 1)), (taps, (0, 0)))]
 
 
 def pack_convs(module: nn.Module) -> None:
-    """Put a :class:`PackedConv` in place of every convolution inside ``module``, norms folded."""
+    """Replace every convolution in ``module`` by a :class:`PackedConv`; norms must be folded."""
     for name, child in module.named_children():
-        if type(child) in (ConvModule, ConvNorm, SummedConv) and _is_conv_and_relu(child):
+        if _is_conv_and_relu(child):
             is_heatmap = not child.with_activation and PackedHeatmapConv.fits(child.conv)
             setattr(module, name, PackedHeatmapConv(child.conv) if is_heatmap else
                     PackedConv(child.conv, relu=child.with_activation))
@@ -147,13 +151,14 @@ def pack_convs(module: nn.Module) -> None:
             pack_convs(child)
 
 
-def _is_plain_conv(module: nn.Module) -> bool:
+def _is_plain_conv(module: object) -> TypeGuard[nn.Conv2d]:
     return (type(module) is nn.Conv2d and module.padding_mode == 'zeros'
             and not isinstance(module.padding, str))
 
 
-def _is_conv_and_relu(module: ConvModule) -> bool:
-    """Whether it computes nothing but a convolution and, perhaps, a ReLU."""
-    return (_is_plain_conv(module.conv) and not module.with_explicit_padding
+def _is_conv_and_relu(module: nn.Module) -> TypeGuard[ConvModule]:
+    """Whether the module is just a convolution, optionally followed by a ReLU."""
+    return (type(module) in (ConvModule, ConvNorm, SummedConv)
+            and _is_plain_conv(module.conv) and not module.with_explicit_padding
             and isinstance(module.norm, nn.Identity | None)
             and (not module.with_activation or type(module.activate) is nn.ReLU))

@@ -1,4 +1,4 @@
-"""Images and boxes that a user hands in, checked."""
+"""Checks of the images and boxes that a user passes in."""
 
 import os
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from rsn_mm.datasets.checks import has_extent
 from rsn_mm.errors import MissingFileError, OptionError, OptionTypeError
 
 Image = str | Path | np.ndarray
-#: (N, 4) x1, y1, x2, y2 or (N, 5) with a score behind; ``None`` is the whole image.
+#: (N, 4) x1, y1, x2, y2, or (N, 5) with a score as the last column; ``None`` is the whole image.
 Boxes = np.ndarray | Tensor | Sequence | None
 
 
 def as_images(images: Image | Sequence[Image]) -> list[str | np.ndarray]:
-    """Paths and pictures, one each per image.
+    """A list with the path or the array of each image.
 
     Raises:
-        OptionTypeError: If something is neither.
-        OptionError: If a picture is not (H, W, 3) uint8 with an area.
+        OptionTypeError: If an image is neither a path nor an array.
+        OptionError: If an array is not (H, W, 3) uint8, or is empty.
         MissingFileError: If a file does not exist.
     """
     if isinstance(images, (str, Path, np.ndarray)):
@@ -48,15 +48,16 @@ def _as_image(index: int, image: Image) -> str | np.ndarray:
 
 
 def as_boxes(boxes: Boxes | Sequence[Boxes], num_images: int) -> list[np.ndarray | None]:
-    """Boxes with their scores, per image (N, 5) float32: x1, y1, x2, y2, score.
+    """The boxes of each image with scores, (N, 5) float32: x1, y1, x2, y2, score.
 
     Args:
-        boxes: Per image (N, 4), (N, 5) or ``None``; for one image also that alone.
+        boxes: For each image (N, 4), (N, 5) or ``None``. For a single image, its boxes need not be
+            in a list.
         num_images: Number of images.
 
     Raises:
-        OptionError: If their number is not that of the images, or boxes are of another shape, not
-            finite, or without area.
+        OptionError: If there is not one entry per image, or boxes have another shape, are not
+            finite, or are empty.
     """
     if boxes is None:
         return [None] * num_images
@@ -72,7 +73,7 @@ def as_boxes(boxes: Boxes | Sequence[Boxes], num_images: int) -> list[np.ndarray
 
 
 def _of_one_image(boxes: object) -> bool:
-    """Whether these are boxes, and not a list of those of each image; nobody's are ``[]``."""
+    """Whether these are the boxes of one image (``[]`` for none) and not a list over images."""
     try:
         shape = _numbers(boxes).shape
     except (TypeError, ValueError):
@@ -92,8 +93,8 @@ def _as_boxes(index: int, boxes: Boxes) -> np.ndarray | None:
     try:
         array = _numbers(boxes)
     except (TypeError, ValueError) as error:
-        raise OptionError(f'image {index}: boxes are no array of numbers: {error}') from error
-    if array.ndim == 1 and not array.size:  # of an empty list
+        raise OptionError(f'image {index}: boxes are not an array of numbers: {error}') from error
+    if array.ndim == 1 and not array.size:  # from an empty list
         array = array.reshape(0, 4)
     if array.ndim != 2 or array.shape[1] not in (4, 5):
         raise OptionError(f'image {index}: boxes of shape {array.shape}, expected (N, 4) x1, y1, '
@@ -109,10 +110,10 @@ def _as_boxes(index: int, boxes: Boxes) -> np.ndarray | None:
 
 
 def inside(index: int, boxes: np.ndarray | None, size_hw: tuple[int, int]) -> np.ndarray:
-    """The boxes of an image, which all show some of it; the whole image for ``None``.
+    """The boxes of an image after a check that each overlaps it; for ``None`` the whole image.
 
     Raises:
-        OptionError: If a box lies beside the image.
+        OptionError: If a box lies outside the image.
     """
     height, width = size_hw
     if boxes is None:
@@ -121,5 +122,5 @@ def inside(index: int, boxes: np.ndarray | None, size_hw: tuple[int, int]) -> np
     if beside.any():
         n = int(np.flatnonzero(beside)[0])
         raise OptionError(f'image {index}: box {n} is {boxes[n, :4].tolist()} (x1, y1, x2, y2), '
-                          f'beside the image of {width} x {height} pixels')
+                          f'outside the image of {width} x {height} pixels')
     return boxes

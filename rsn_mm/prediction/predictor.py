@@ -1,4 +1,4 @@
-"""Poses of the people in photographs."""
+"""Predicts the keypoints of people in photographs."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -28,34 +28,41 @@ from rsn_mm.optimization import OptimizedEstimator, optimize
 
 from .inputs import Boxes, Image, as_boxes, as_images, inside
 
-#: Which image a sample is of, and its index among the boxes there.
+#: The index of an image, and the sample of one box in it.
 Crop = tuple[int, dict]
 
 
 class Predictor:
-    """Finds the joints of people in boxes, with the model in its test-time form.
+    """Predicts the keypoints of people in boxes, with the model in its test-time form.
 
-    Boxes are extended, cut out and normalized as the config's test pipeline does, and the flip test
-    is done where the config says so: the results are those of ``mmpose.apis.inference_topdown`` up
-    to rounding. People of several images share batches. Only coordinates leave the device.
+    Boxes are extended, cut out and normalized by the test pipeline of the config, and the flip test
+    is done if the config says so. The results are those of ``mmpose.apis.inference_topdown`` up to
+    rounding. The people of several images share batches, and only coordinates leave the device.
+
+    Example:
+        >>> from rsn_mm.apis import Predictor
+        >>> predictor = Predictor('config.py', 'checkpoint.pth')  # doctest: +SKIP
+        >>> people, = predictor('photo.jpg', [[10, 20, 110, 320]])  # doctest: +SKIP
+        >>> people.keypoints.shape  # doctest: +SKIP
+        (1, 17, 2)
 
     Args:
-        config: Config file, or a config that was read.
-        checkpoint: File whose weights are exactly those of the config's model. It is read as
-            weights only. Those of others go through ``tools/convert_checkpoint.py`` first.
-        device: Of the model; by default the GPU, where there is one.
+        config: Path of a config file, or a config.
+        checkpoint: File with exactly the weights of the config's model. It is read as weights only.
+            Checkpoints of other code must be converted first, see :mod:`rsn_mm.conversion`.
+        device: Device of the model; by default the GPU if there is one.
         dtype: ``torch.bfloat16`` or ``torch.float32``, see :func:`optimize`.
 
     Raises:
-        MissingFileError: If there is no such config.
-        CheckpointError: If the checkpoint does not exist, cannot be read, or is not one of the
+        MissingFileError: If the config does not exist.
+        CheckpointError: If the checkpoint does not exist, cannot be read, or does not fit the
             config's model.
         OptionTypeError: If the model is not one that :func:`optimize` takes.
         OptionError: If the config has no test pipeline, or the dataset of the checkpoint has
             another number of joints than the model.
     """
 
-    dataset_meta: dict  #: of MMPose: names of keypoints, skeleton, colors, flip indices
+    dataset_meta: dict  #: MMPose's: names of keypoints, skeleton, colors, flip indices
     model: OptimizedEstimator
     device: torch.device
 
@@ -73,55 +80,51 @@ class Predictor:
         self.dataset_meta = _dataset_meta(cfg, meta_of(stored), estimator.head.out_channels)
         self.device = torch.device(
             device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-        # To the device first: the test-time form depends on it.
+        # The test-time form depends on the device, so the model must be there first.
         self.model = optimize(estimator.to(self.device), dtype=dtype)
 
     def __call__(self, images: Image | Sequence[Image],
                  boxes_xyxy: Boxes | Sequence[Boxes] = None,
                  batch_size: int = 32) -> list[InstanceData]:
-        """Poses in images.
+        """Predict the keypoints of the people in images.
 
         Args:
-            images: A path, a picture (H, W, 3) uint8 in BGR as OpenCV reads it, or a list of these.
-            boxes_xyxy: Per image the boxes of people, (N, 4) x1, y1, x2, y2 in image pixels, or
-                (N, 5) with a score behind, or ``None`` for the whole image. For one image also its
-                boxes alone; ``None`` for the whole image each time.
-            batch_size: People of a batch; with their mirror images it has twice as many images.
+            images: A path, an array (H, W, 3) uint8 in BGR as OpenCV reads it, or a list of these.
+            boxes_xyxy: For each image the boxes of its people: (N, 4) x1, y1, x2, y2 in image
+                pixels, (N, 5) with a score as the last column, or ``None`` for the whole image. The
+                boxes of a single image need not be in a list. ``None`` alone is the whole image
+                for every image.
+            batch_size: Number of people in a batch. With the flip test, the network sees twice as
+                many images.
 
         Returns:
-            Per image its people in the order of the boxes, with the NumPy arrays ``keypoints``
-            (N, K, 2) x, y in image pixels, ``keypoint_scores`` (N, K), ``bboxes_xyxy`` (N, 4) as
-            given, and ``scores`` (N, ), box score times the mean of the joints' scores; all
-            float32. N may be 0.
+            For each image its people in the order of the boxes, as float32 NumPy arrays:
+            ``keypoints`` (N, K, 2) x, y in image pixels, ``keypoint_scores`` (N, K),
+            ``bboxes_xyxy`` (N, 4) as given, and ``scores`` (N, ), the score of the box times the
+            mean score of the joints. N may be 0.
 
         Raises:
             MissingFileError: If an image does not exist.
-            OptionTypeError, OptionError: If images or boxes cannot be used; the message says which.
+            OptionTypeError, OptionError: If an image or a box cannot be used. The message names it.
         """
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise OptionError(f'batch_size={batch_size!r}, expected a positive integer')
         images = as_images(images)
         boxes = as_boxes(boxes_xyxy, len(images))
-        used: list[np.ndarray] = []
         people: list[list[InstanceData]] = [[] for _ in images]
-        crops = self._crops(images, boxes, used)
+        crops = self._crops(images, boxes)
         while batch := list(islice(crops, batch_size)):
             for (image, _), sample in zip(batch, self._predict([crop for _, crop in batch])):
                 people[image].append(sample.pred_instances)
-        return [self._gather(each, kept) for each, kept in zip(people, used)]
+        return [self._gather(each) for each in people]
 
-    def _crops(self, images: list[str | np.ndarray], boxes: list[np.ndarray | None],
-               used: list[np.ndarray]) -> Iterator[Crop]:
-        """What is cut out of each image, one image read at a time.
-
-        Args:
-            used: The boxes of each image are added here, (N, 5).
-        """
+    def _crops(self, images: list[str | np.ndarray],
+               boxes: list[np.ndarray | None]) -> Iterator[Crop]:
+        """Cut the boxes out of the images, reading one image at a time."""
         for i, (image, given) in enumerate(zip(images, boxes)):
             loaded = self._load_image(
                 dict(img_path=image) if isinstance(image, str) else dict(img=image))
-            used.append(inside(i, given, loaded['img'].shape[:2]))
-            for box in used[-1]:
+            for box in inside(i, given, loaded['img'].shape[:2]):
                 yield i, self._cut_out({
                     **loaded, 'bbox': box[None, :4], 'bbox_score': box[4:], **self.dataset_meta})
 
@@ -129,18 +132,19 @@ class Predictor:
     def _predict(self, crops: list[dict]) -> list[PoseDataSample]:
         return self.model.test_step(pseudo_collate(crops))
 
-    def _gather(self, people: list[InstanceData], boxes: np.ndarray) -> InstanceData:
-        if people:
-            keypoints = np.concatenate([person.keypoints for person in people])
-            scores = np.concatenate([person.keypoint_scores for person in people])
-        else:
-            chosen = self.model.test_cfg.get('output_keypoint_indices')
-            joints = self.model.head.out_channels if chosen is None else len(chosen)
-            keypoints, scores = np.zeros((0, joints, 2)), np.zeros((0, joints))
+    def _gather(self, people: list[InstanceData]) -> InstanceData:
+        """One entry with all people of an image."""
+        chosen = self.model.test_cfg.get('output_keypoint_indices')
+        joints = self.model.head.out_channels if chosen is None else len(chosen)
+        # The empty arrays give the shapes if there is nobody.
+        keypoints, joint_scores, boxes, box_scores = (
+            np.concatenate([np.zeros((0, *shape), np.float32), *(p[name] for p in people)])
+            for name, shape in (('keypoints', (joints, 2)), ('keypoint_scores', (joints, )),
+                                ('bboxes', (4, )), ('bbox_scores', ())))
         return InstanceData(
-            keypoints=keypoints.astype(np.float32), keypoint_scores=scores.astype(np.float32),
-            bboxes_xyxy=boxes[:, :4],
-            scores=(boxes[:, 4] * scores.mean(axis=1)).astype(np.float32))
+            keypoints=keypoints.astype(np.float32),
+            keypoint_scores=joint_scores.astype(np.float32), bboxes_xyxy=boxes,
+            scores=(box_scores * joint_scores.mean(axis=1)).astype(np.float32))
 
 
 def _read_config(config: str | Path | Config) -> Config:
@@ -152,7 +156,7 @@ def _read_config(config: str | Path | Config) -> Config:
 
 
 def _pipeline(cfg: Config) -> tuple[LoadImage, Compose]:
-    """What reads an image, and what makes a sample of a box in it."""
+    """The transform that reads an image, and the rest, which makes a sample of a box in it."""
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     if 'pipeline' not in dataset:
         raise OptionError('Predictor: the config has no test_dataloader.dataset.pipeline')
@@ -176,11 +180,12 @@ def _build(cfg: Config) -> TopdownPoseEstimator:
 
 
 def _dataset_meta(cfg: Config, meta: dict, joints: int) -> dict:
-    """That of the checkpoint, or else of the config's training data."""
+    """The metainfo of the checkpoint or, without one, of the config's training data."""
     found = meta.get('dataset_meta') or dataset_meta_from_config(cfg)
     if not found:
         raise OptionError('Predictor: neither the checkpoint nor train_dataloader.dataset of the '
-                          'config tells the dataset, whose joints to exchange in the flip test')
+                          'config names the dataset, which defines the joints to swap in the '
+                          'flip test')
     if found.get('num_keypoints') != joints:
         raise OptionError(f'Predictor: the dataset has {found.get("num_keypoints")} joints, the '
                           f'model out_channels={joints}')

@@ -41,7 +41,7 @@ def test_training_steps_draw_targets_and_reach_every_weight():
 
 
 def test_flops_of_a_packed_network_are_those_of_its_layers():
-    mine = networks.build(networks.ours(SMALL), CPU)
+    mine = networks.build(networks.our_model(SMALL), CPU)
     fast = optimize(mine)
     images = networks.random_images(2, SMALL.size_wh, CPU)
     counted = count_flops(torch.no_grad()(lambda: fast.heatmaps(images)))

@@ -251,7 +251,7 @@ def test_a_good_sample_passes_with_whatever_keys_it_has(without):
 
 
 @pytest.mark.parametrize('content, message', [
-    ('{broken', r'ann\.json is no JSON file: '),
+    ('{broken', r'ann\.json is not a JSON file: '),
     (coco(), 'the dataset is empty: of its file MMPose kept 0 of 0'),
     (coco(person(1, 0, iscrowd=1)), 'empty: of its file MMPose kept 0 of 1 .*1 crowd'),
     ([], 'the dataset is empty'),

@@ -163,7 +163,7 @@ def test_no_annotation_file_and_no_json(tmp_path):
     with pytest.raises(DataError, match='mpii_val.json does not exist'):
         load(tmp_path)
     (tmp_path / ANNOTATIONS).write_text('{')
-    with pytest.raises(DataError, match='is no JSON file'):
+    with pytest.raises(DataError, match='is not a JSON file'):
         load(tmp_path)
 
 

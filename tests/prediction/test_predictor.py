@@ -301,8 +301,8 @@ BOX = [10, 20, 30, 40]
     # their shape
     ([WIDE, HIGH], WIDE_BOXES[:2], ValueError, r'image 0: boxes of shape \(4,\), expected'),
     (WIDE, [[1, 2, 3]], ValueError, r'image 0: boxes of shape \(1, 3\), expected \(N, 4\)'),
-    (WIDE, [[BOX, [1, 2]]], ValueError, 'image 0: boxes are no array of numbers'),
-    (WIDE, [['a']], ValueError, 'image 0: boxes are no array of numbers'),
+    (WIDE, [[BOX, [1, 2]]], ValueError, 'image 0: boxes are not an array of numbers'),
+    (WIDE, [['a']], ValueError, 'image 0: boxes are not an array of numbers'),
     # what is in them
     (WIDE, [BOX, [10, NAN, 30, 40]], ValueError, r'image 0: box 1 is \[10.0, nan, .* finite'),
     (WIDE, [[10, 20, np.inf, 40]], ValueError, 'image 0: box 0 .* expected finite numbers'),
@@ -310,8 +310,8 @@ BOX = [10, 20, 30, 40]
     (WIDE, [[30, 20, 10, 40]], ValueError, 'image 0: box 0 .* a width or a height above 0'),
     (WIDE, [[10, 20, 10, 20]], ValueError, 'image 0: box 0 .* a width or a height above 0'),
     ([WIDE, HIGH], [[BOX], [BOX, [200, 0, 250, 40]]], ValueError,
-     r'image 1: box 1 is \[200.0, .* beside the image of 200 x 400 pixels'),
-    (HIGH, [[-9, -9, 50, 0]], ValueError, 'image 0: box 0 .* beside the image'),
+     r'image 1: box 1 is \[200.0, .* outside the image of 200 x 400 pixels'),
+    (HIGH, [[-9, -9, 50, 0]], ValueError, 'image 0: box 0 .* outside the image'),
 ])
 def test_bad_images_and_boxes_are_named(predictor, images, boxes, error, message):
     with pytest.raises(error, match=message):

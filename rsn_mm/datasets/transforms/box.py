@@ -1,8 +1,8 @@
-"""The box that is cut out: its extension at test time, its augmentation in training.
+"""The box that is cut out of the image: its extension in testing, its augmentation in training.
 
-Boxes are ``bbox_center`` (1, 2) and ``bbox_scale`` (1, 2), width and height in image pixels, as in
-MMPose. They need not have the input's aspect ratio: MMPose's ``TopdownAffine`` grows them to it,
-and what is done here commutes with that.
+As in MMPose, a box consists of ``bbox_center`` (1, 2) and ``bbox_scale`` (1, 2), its width and
+height, in image pixels. It need not have the input's aspect ratio, because MMPose's
+``TopdownAffine`` grows it to that ratio at the end of the pipeline.
 """
 
 import warnings
@@ -33,10 +33,10 @@ class ExtendBBox(BaseTransform):
     modified: ``bbox_center``, ``bbox_scale``.
 
     Args:
-        fixed: Fractions of width and height that are always added. At test time (0.09, 0.135) for
-            COCO, (0.25, 0.25) for MPII; in training (0.05, 0.05) and (0.25, 0.25).
-        random: Further fractions, drawn evenly from 0 to these, for width and height on their own.
-            (0.6, 0.8) in COCO training.
+        fixed: Fractions of width and height that are always added: on COCO (0.09, 0.135) in testing
+            and (0.05, 0.05) in training, on MPII (0.25, 0.25).
+        random: Limits of further fractions, drawn uniformly from 0 to these, separately for width
+            and height: (0.6, 0.8) in training on COCO.
 
     A box without width or without height is kept, with a warning: growing it to the input's aspect
     ratio gives it both, as in the released code.
@@ -74,7 +74,7 @@ class ExtendBBox(BaseTransform):
 
 @TRANSFORMS.register_module()
 class HalfBodyBBox(BaseTransform):
-    """Replace the box now and then by one around the upper or the lower half of the body.
+    """Sometimes replace the box by one around the upper or the lower half of the body.
 
     The rule is that of the released code. With ``n`` drawn from a standard normal distribution,
     the labeled joints of the upper half are taken if ``n < 0.5`` (probability 0.69) and there are
@@ -86,9 +86,9 @@ class HalfBodyBBox(BaseTransform):
     unless it is an argument. Modified: ``bbox_center``, ``bbox_scale``.
 
     Args:
-        prob: Probability, where there are enough joints.
+        prob: Probability of the replacement if there are enough joints.
         min_labeled: The person must have more labeled joints than this.
-        extension: Width and height grow by fractions drawn evenly from 0 to these.
+        extension: Width and height grow by fractions drawn uniformly from 0 to these.
         upper_body_ids: Indices of the joints of the upper half; all others are the lower half. By
             default those of the dataset. The released code counts COCO's hips as upper body,
             MMPose's COCO dataset does not.
@@ -130,14 +130,15 @@ class HalfBodyBBox(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ScaleRotateBBox(BaseTransform):
-    """Scale the box evenly and rotate it.
+    """Scale width and height of the box by one factor, and rotate it.
 
     Required keys: ``bbox_scale``. Modified: ``bbox_scale``. Added: ``bbox_rotation`` (1,) degrees.
 
     Args:
-        scale: Smallest and largest factor, drawn evenly.
-        shrink: Times this: 0.8 in COCO training, 1 in MPII training.
-        rotation: Largest angle in degrees, drawn evenly to both sides: 45 COCO, 60 MPII.
+        scale: Limits of the factor, which is drawn uniformly.
+        shrink: Another factor, which is fixed: 0.8 in training on COCO, 1 on MPII.
+        rotation: Largest angle in degrees; the angle is drawn uniformly to both sides: 45 on COCO,
+            60 on MPII.
         rotation_prob: Probability of a rotation.
     """
 
@@ -146,13 +147,13 @@ class ScaleRotateBBox(BaseTransform):
         if len(scale) != 2 or not 0 < scale[0] <= scale[1] or shrink <= 0:
             raise OptionError(f'ScaleRotateBBox: scale={scale}, shrink={shrink}, expected 0 < '
                               'smallest <= largest and shrink above 0')
-        self.scale = tuple(scale)
+        self.scale = scale
         self.shrink = shrink
         self.rotation = rotation
         self.rotation_prob = rotation_prob
 
     def transform(self, results: dict) -> dict:
-        factor = np.float32(self.shrink * np.random.uniform(*self.scale))
+        factor = np.float32(self.shrink * np.random.uniform(self.scale[0], self.scale[1]))
         results['bbox_scale'] = results['bbox_scale'] * factor
         rotated = np.random.rand() < self.rotation_prob
         angle = np.random.uniform(-self.rotation, self.rotation) if rotated else 0.

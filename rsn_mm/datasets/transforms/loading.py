@@ -1,4 +1,4 @@
-"""Reading images, and refusing those that are cut off."""
+"""Loads images, and refuses truncated ones."""
 
 import mmcv
 import mmengine.fileio as fileio
@@ -13,11 +13,11 @@ PNG_START, PNG_END = b'\x89PNG', b'IEND'
 
 
 def is_truncated(data: bytes) -> bool:
-    """Whether the bytes of a JPEG or PNG file stop before the format's end mark.
+    """Whether the bytes of a JPEG or PNG file stop before the format's end marker.
 
-    OpenCV decodes such a file without complaint and fills the missing part with gray. The end mark
-    is looked for behind the last scan, since a thumbnail in the header has one of its own, and
-    bytes behind the end mark are allowed.
+    OpenCV decodes such a file without an error and fills the missing part with gray. In a JPEG file
+    the marker is searched after the last scan, because a thumbnail in the header has a marker of
+    its own. Bytes after the marker are allowed.
     """
     if data.startswith(JPEG_START):
         return data.rfind(JPEG_END) < data.rfind(JPEG_SCAN)
@@ -30,11 +30,12 @@ def is_truncated(data: bytes) -> bool:
 class LoadImage(mmpose_transforms.LoadImage):
     """MMPose's ``LoadImage``, which also refuses truncated and unreadable files.
 
-    Arguments, required and added keys are those of MMPose's, but for ``ignore_empty``.
+    Arguments, required keys and added keys are those of MMPose's transform, except for
+    ``ignore_empty``.
 
     Raises:
-        MissingFileError: If there is no such file.
-        DataError: If the file is cut off or is no image.
+        FileNotFoundError: If the file does not exist.
+        DataError: If the file is truncated or not an image.
     """
 
     def __init__(self, **kwargs) -> None:

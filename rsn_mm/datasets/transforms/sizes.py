@@ -1,4 +1,4 @@
-"""One box, cut out at several input sizes."""
+"""Cuts one box out of the image at several input sizes."""
 
 from collections.abc import Sequence
 
@@ -13,15 +13,15 @@ from rsn_mm.registry import TRANSFORMS
 class PackInputSizes(BaseTransform):
     """Cut the box out once per input size, and pack the images for ``rsn_mm.Ensemble``.
 
-    Stands in place of MMPose's ``TopdownAffine`` and ``PackPoseInputs``, and does what they would
-    do, for each size on its own. Required keys are theirs. The result has ``inputs``, a dict of
-    images (3, H, W) by size (W, H), and ``data_samples``, which describes the first size.
+    It takes the place of MMPose's ``TopdownAffine`` and ``PackPoseInputs``, and does for each size
+    what they would do. The required keys are theirs. The result has ``inputs``, a dict of images
+    (3, H, W) with the sizes (W, H) as keys, and ``data_samples``, which describes the first size.
 
     Args:
-        input_sizes: (W, H) each, of one aspect ratio.
+        input_sizes: Sizes (W, H), all of the same aspect ratio.
 
     Raises:
-        OptionError: If they are not as described.
+        OptionError: If the sizes are not as described.
     """
 
     def __init__(self, input_sizes: Sequence[Sequence[int]]) -> None:
@@ -40,7 +40,7 @@ class PackInputSizes(BaseTransform):
         self._pack = PackPoseInputs()
 
     def transform(self, results: dict) -> dict:
-        # Each size starts from the same sample, as if it were the only one.
+        # Each size starts from a copy of the same sample.
         packed = [self._pack(affine(dict(results))) for affine in self._affines]
         return dict(inputs={size: one['inputs'] for size, one in zip(self.input_sizes, packed)},
                     data_samples=packed[0]['data_samples'])

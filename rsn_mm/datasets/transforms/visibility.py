@@ -1,4 +1,4 @@
-"""Visibility flags as annotated."""
+"""Loads the visibility flags as they were annotated."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -8,24 +8,25 @@ from rsn_mm.errors import DataError, OptionError
 from rsn_mm.registry import TRANSFORMS
 
 FLAGS = ('coco', 'binary')
-#: Where COCO-WholeBody's annotations keep their joints, in order; COCO's have the first alone.
+#: Keys of the joints in COCO-WholeBody's annotations, in order; COCO's have only the first.
 JOINT_KEYS = ('keypoints', 'foot_kpts', 'face_kpts', 'lefthand_kpts', 'righthand_kpts')
 
 
 @TRANSFORMS.register_module()
 class LoadVisibility(BaseTransform):
-    """Visibility flags 2 visible, 1 occluded but labeled, 0 unlabeled, kept apart.
+    """Restore the flags 2 (visible), 1 (occluded but labeled) and 0 (not labeled).
 
-    MMPose's datasets clip flags to 0 and 1 on loading; the loss treats occluded joints otherwise
-    than visible ones, so the flags are taken from the raw annotation. To stand before any transform
-    that reorders joints, and before the loader's image so that bad annotations fail early.
+    MMPose's datasets clip the flags to 0 and 1 on loading. The loss treats occluded joints
+    differently from visible ones, so the flags are taken from the raw annotation. This transform
+    must come before any transform that reorders joints. It should come before the image is loaded,
+    so that bad annotations fail early.
 
     Required keys: ``keypoints`` (N, K, 2), ``keypoints_visible`` (N, K), and for ``'coco'``
     ``raw_ann_info``. Modified: ``keypoints_visible`` (N, K) float32.
 
     Args:
-        flags: ``'coco'``: the annotation has flags 2, 1, 0 behind each joint. ``'binary'``: it has
-            0 and 1 (MPII), which count as 0 and 2.
+        flags: ``'coco'`` if the annotation has the flag 2, 1 or 0 after each joint; ``'binary'`` if
+            it has 0 and 1 (MPII), which count as 0 and 2.
 
     Raises:
         DataError: If joints are missing, not finite, or have other flags.
@@ -40,7 +41,7 @@ class LoadVisibility(BaseTransform):
         check_keypoints(results)
         shape = results['keypoints'].shape[:2]
         labeled = np.asarray(results['keypoints_visible']) > 0
-        if labeled.ndim == 3:  # some datasets keep weights beside the flags
+        if labeled.ndim == 3:  # some datasets store weights next to the flags
             labeled = labeled[..., 0]
         if self.flags == 'binary':
             flags = 2 * labeled
@@ -59,7 +60,7 @@ class LoadVisibility(BaseTransform):
                                  "of 0, 1, 2; use flags='binary' for datasets without COCO's")
             if (labeled != (flags > 0)).any():
                 raise DataError(f'{name}: the raw flags {flags.tolist()} are in another order '
-                                 'than the joints; LoadVisibility has to stand before transforms '
-                                 'that reorder or replace joints')
+                                 'than the joints; LoadVisibility must come before transforms that '
+                                 'reorder or replace joints')
         results['keypoints_visible'] = flags.astype(np.float32).reshape(shape)
         return results
