@@ -19,6 +19,22 @@ def blur(heatmap: np.ndarray, size: int) -> np.ndarray:
     return correlate(heatmap, np.outer(kernel, kernel), mode='mirror')
 
 
+@pytest.mark.parametrize('size', range(1, 64, 2))
+def test_kernels_follow_the_tables_and_the_sigma_rule(size):
+    """The numbers that the golden targets were made with, whatever OpenCV is installed."""
+    sixteenths = {1: [1], 3: [4, 8, 4], 5: [1, 4, 6, 4, 1],
+                  7: [0.5, 1.75, 3.5, 4.5, 3.5, 1.75, 0.5]}
+    if size in sixteenths:
+        expected = np.array(sixteenths[size])
+    elif size == 9:
+        expected = np.array([4, 13, 30, 51, 60, 51, 30, 13, 4])
+    else:
+        sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
+        expected = np.exp(-(np.arange(size) - size // 2)**2 / (2 * sigma**2))
+    np.testing.assert_allclose(
+        gaussian_kernel(size), expected / expected.sum(), rtol=0, atol=1e-12)
+
+
 def slow_render(codec: RSNHeatmap, joints: np.ndarray, visibility: np.ndarray) -> np.ndarray:
     """One joint at a time: put it on its cell, blur, scale the maximum to 255."""
     (w_in, h_in), (w, h) = codec.input_size, codec.heatmap_size
@@ -99,7 +115,7 @@ def test_render_stays_on_the_kind_and_device_of_its_input():
 def test_a_joint_beyond_size_minus_one_loses_its_flag(xy, kept):
     encoded = RSNHeatmap(**COCO).encode(
         np.array(xy, np.float32)[None, None], np.full((1, 1), 2.))
-    assert encoded['keypoint_visibility'][0, 0] == 2 * kept
+    assert encoded['keypoint_flags'][0, 0] == 2 * kept
 
 
 def test_joints_just_inside_a_border_stay_in_their_cell():
@@ -127,7 +143,7 @@ def test_encode_and_render_of_its_cells_agree():
     encoded = codec.encode(xy[None].astype(np.float32), flags[None])
     assert sum(value.nbytes for value in encoded.values()) < 300
     cells, visibility = (torch.from_numpy(encoded[k])
-                         for k in ('keypoint_cells', 'keypoint_visibility'))
+                         for k in ('keypoint_cells', 'keypoint_flags'))
     outside = ~((xy >= 0) & (xy <= np.array(codec.input_size) - 1)).all(-1)
     np.testing.assert_array_equal(visibility[0], np.where(outside, 0, flags))
     np.testing.assert_array_equal(
