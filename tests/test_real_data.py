@@ -55,7 +55,7 @@ def test_flags_of_coco_reach_the_head():
         data_root='', ann_file=str(data / 'person_keypoints.json'),
         data_prefix=dict(img=str(data)))
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    flags = torch.cat([dataset[i]['data_samples'].gt_instance_labels.keypoint_visibility
+    flags = torch.cat([dataset[i]['data_samples'].gt_instance_labels.keypoint_flags
                        for i in range(len(dataset))])
     assert set(flags.unique().tolist()) == {0., 1., 2.}
 

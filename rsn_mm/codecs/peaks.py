@@ -1,4 +1,4 @@
-"""The two highest cells of blurred heatmaps."""
+"""Search for the two highest cells of blurred heatmaps."""
 
 from typing import NamedTuple
 
@@ -8,35 +8,37 @@ from torch.nn.functional import embedding, pad
 
 from .gaussian import blur, blur_matrix
 
-#: Blurred cells looked at on either side of the highest: as many as the blur reaches, or this.
+#: Fewest blurred cells of a window on either side of the highest cell. A blur that reaches further
+#: makes the window larger.
 MIN_RADIUS = 2
-#: Rows that share a bound: torch reduces long lines at the speed of memory, short ones slower.
-BAND = 2
-#: Maps that are searched whole at a time.
-PART = 64
-#: What a bound, computed in float32, may be too low by.
+#: Rows that share an upper bound. Torch finds the maximum of one long line much faster than the
+#: maxima of two short ones.
+BAND_ROWS = 2
+#: Maps that :meth:`PeakFinder.search_all` takes at a time on a CPU, so that they stay in its cache.
+MAPS_PER_PART = 64
+#: Factor that covers the rounding error of a bound, which is computed in float32.
 BOUND_MARGIN = 1 + 1e-5
 
 
 class Peaks(NamedTuple):
-    """Cells x, y of the map, (N, 2) int64. Of equal cells the first in reading order."""
+    """Positions x, y of cells, (N, 2) int64. Among equal cells the first in reading order wins."""
 
-    first: Tensor
-    second: Tensor  #: the highest once the first one is 0
+    first: Tensor  #: the highest cell
+    second: Tensor  #: the highest cell after the first one is set to 0
 
 
 class PeakFinder:
-    """Blurs maps with a border of zeros around them, and finds their two highest cells.
+    """Blurs maps with a border of zeros around them and finds their two highest cells.
 
-    On a processor most maps are settled by a window around their highest cell; the result is that
-    of :meth:`search_all`.
+    On a CPU a window around the highest cell is enough for most maps. The result is always the same
+    as that of :meth:`search_all`.
 
     Args:
-        height: Cells of a map.
-        width: Likewise.
-        kernel_size: Odd Gaussian kernel that reaches no further than the border.
-        border: Zero cells added on every side before the blur, at least :data:`MIN_RADIUS`; cells
-            there count from -1 down.
+        height: Rows of a map.
+        width: Columns of a map.
+        kernel_size: Odd size of the Gaussian kernel, which must not reach beyond the border.
+        border: Zero cells added on every side before the blur, at least :data:`MIN_RADIUS`.
+            Positions in the left and upper border are negative.
         device: Where the maps are.
     """
 
@@ -47,44 +49,47 @@ class PeakFinder:
         self.kernel_size = kernel_size
         self.border = border
         self._margin = border + reach
-        self._has_window = device.type == 'cpu' and height % BAND == 0
+        self._has_window = device.type == 'cpu' and height % BAND_ROWS == 0
         if self._has_window:
-            self._rows = _Windows(height, BAND, radius, reach, border)
+            self._rows = _Windows(height, BAND_ROWS, radius, reach, border)
             self._columns = _Windows(width, 1, radius, reach, border)
             blur_y, self._blur_columns = (
                 torch.as_tensor(blur_matrix(n, kernel_size, border).T, dtype=torch.float32)
                 for n in (height, width))
-            self._blur_bands = blur_y.unflatten(0, (-1, BAND)).sum(1)
+            self._blur_bands = blur_y.unflatten(0, (-1, BAND_ROWS)).sum(1)
 
     @torch.no_grad()
     def __call__(self, maps: Tensor) -> Peaks:
-        """Peaks of maps (N, H, W), contiguous float32."""
+        """Find the peaks of maps (N, H, W), contiguous float32."""
         if not self._has_window:
             return self.search_all(maps)
         peaks, certain = self._search_window(maps)
         if not certain.all():
-            rest = (~certain).nonzero().squeeze(-1)
-            for found, exact in zip(peaks, self.search_all(maps[rest])):
-                found[rest] = exact
+            uncertain = (~certain).nonzero().squeeze(-1)
+            for found, exact in zip(peaks, self.search_all(maps[uncertain])):
+                found[uncertain] = exact
         return peaks
 
     @torch.no_grad()
     def search_all(self, maps: Tensor) -> Peaks:
-        """As a call, from all cells."""
-        # On a processor as many at a time as its cache holds.
-        parts = maps.split(PART if maps.device.type == 'cpu' else max(len(maps), 1))
+        """Find the peaks among all cells of maps (N, H, W), without a window."""
+        parts = maps.split(MAPS_PER_PART if maps.device.type == 'cpu' else max(len(maps), 1))
         peaks = [self._blurred_peaks(pad(part, [self._margin] * 4)) for part in parts]
         first, second, _ = map(torch.cat, zip(*peaks))
         return Peaks(first - self.border, second - self.border)
 
     def _search_window(self, maps: Tensor) -> tuple[Peaks, Tensor]:
-        """Peaks around the highest cell, and (N,) whether every cell elsewhere is lower.
+        """Find the peaks in a window around the highest cell.
 
-        Blurring along x cannot raise the maxima of rows, nor along y those of columns: these
-        maxima, blurred along the other axis, are bounds of what the window leaves out.
+        A blur along x cannot raise the maximum of a row, and one along y cannot raise the maximum
+        of a column. The maxima of the rows, blurred along y, are therefore upper bounds of the
+        blurred rows outside the window, and likewise for columns.
+
+        Returns:
+            The peaks, and (N,) whether all cells outside the window are certainly lower.
         """
         count, height, width = maps.shape
-        maxima = maps.view(count, -1, BAND * width).amax(-1)
+        maxima = maps.view(count, -1, BAND_ROWS * width).amax(-1)
         band = maxima.argmax(-1)
         row_bounds = maxima.clamp_min_(0) @ self._blur_bands
 
@@ -106,7 +111,8 @@ class PeakFinder:
         return Peaks(first + corner, second + corner), value > elsewhere * BOUND_MARGIN
 
     def _blurred_peaks(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of what a blur leaves of maps: x, y of the two highest cells, the value of the second."""
+        """Blur maps without padding and find x, y of the two highest cells and the second's value.
+        """
         blurred = blur(blur(maps, self.kernel_size, 1), self.kernel_size, 2)
         cells, width = blurred.flatten(1), blurred.shape[-1]
         first = cells.argmax(-1, keepdim=True)
@@ -117,21 +123,22 @@ class PeakFinder:
 
 
 class _Windows:
-    """Windows along one axis, one for every ``step`` cells of a map, in their middle.
+    """Windows along one axis of a map, each around a group of ``step`` cells.
 
     Args:
         length: Cells of the map along the axis.
-        step: Cells between a window and the next.
-        radius: Blurred cells on either side of the middle ones.
-        reach: Of the blur, in cells.
-        border: As of :class:`PeakFinder`.
+        step: Cells in a group.
+        radius: Blurred cells of a window on either side of the group.
+        reach: Cells that the blur reaches to either side.
+        border: As in :class:`PeakFinder`.
     """
 
     def __init__(self, length: int, step: int, radius: int, reach: int, border: int) -> None:
-        middles = torch.arange(0, length, step)[:, None]
-        #: Blurred cells of every window, counted from the border on.
-        self.cells = middles + torch.arange(border - radius, border + radius + step)
-        cells = middles + torch.arange(-radius - reach, radius + reach + step)
-        #: Cells of the map that they are blurred from, and 0 for those outside it, which are zeros.
+        groups = torch.arange(0, length, step)[:, None]
+        #: Blurred cells of each window, as positions in the map with its border.
+        self.cells = groups + torch.arange(border - radius, border + radius + step)
+        cells = groups + torch.arange(-radius - reach, radius + reach + step)
+        #: Cells of the map that each window is computed from. Cells outside the map, which hold
+        #: zeros, are replaced by the nearest cell inside and have 0 in ``inside``.
         self.sources = cells.clamp(0, length - 1)
         self.inside = (cells == self.sources).float()

@@ -1,4 +1,4 @@
-"""Where keypoints become heatmaps and heatmaps keypoints."""
+"""The codec: it turns keypoints into heatmaps and heatmaps into keypoints."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -15,44 +15,58 @@ from rsn_mm.registry import KEYPOINT_CODECS
 from .gaussian import blur_matrix
 from .peaks import PeakFinder
 
-#: Heatmaps run from 0 to this.
+#: Largest value of a target heatmap; the smallest is 0.
 HEATMAP_SCALE = 255.0
-#: A joint's score is its heatmap value over the scale plus this.
+#: A joint's score is its heatmap value divided by the scale, plus this.
 SCORE_OFFSET = 0.5
-#: Zero cells around a map while the reference looks for its maxima.
+#: Zero cells that the reference puts around a map before it looks for the maxima.
 DECODE_BORDER = 10
+#: A larger blur would reach beyond the border.
 MAX_BLUR_KERNEL = 2 * DECODE_BORDER + 1
-#: The keypoint lies this far from the highest towards the second highest cell, in cells.
+#: The keypoint lies this many cells from the highest cell, towards the second highest one.
 PEAK_SHIFT = 0.25
 
-#: Input pixels per heatmap cell of the networks here.
+#: Input pixels per heatmap cell of RSN and MSPN.
 NETWORK_STRIDE = 4
 
-#: What :meth:`RSNHeatmap.encode` can hand to the head, as ``targets``.
+#: What :meth:`RSNHeatmap.encode` can produce for the head.
 TARGETS = ('joints', 'heatmap', 'heatmaps')
 
 
 @KEYPOINT_CODECS.register_module()
 class RSNHeatmap(BaseKeypointCodec):
-    """Gaussian heatmaps of several levels, coarse to fine, as RSN and MSPN are trained with.
+    """Gaussian heatmaps of several levels, coarse to fine, which RSN and MSPN are trained with.
 
-    Rules of the reference: a joint is put on the cell it falls into, the map is blurred, and scaled
-    so that its largest value is 255 (near a border this need not be at the joint). Visibility flags
-    are COCO's: 2 visible, 1 occluded but labeled, 0 unlabeled.
+    The rules are those of the reference. A joint is put on the cell that it falls into, the map is
+    blurred and then scaled so that its largest value is 255 (near a border this value need not be
+    at the joint). The flags of joints are COCO's: 2 visible, 1 occluded but labeled, 0 unlabeled.
 
     Args:
         input_size: (W, H) of the network's input in pixels.
         heatmap_size: (W, H) of the heatmaps in cells; by default a quarter of the input.
-        kernel_sizes: Odd Gaussian kernels of the levels, coarse to fine.
-        blur_kernel_size: Odd kernel, at most 21, that smooths a map before decoding: 5 for COCO, 9
-            for MPII.
-        targets: What :meth:`encode` produces. ``'joints'``: positions and flags, the head draws the
-            heatmaps on its device. For MMPose's heads: ``'heatmap'``, the finest level alone, or
-            ``'heatmaps'``, all levels.
+        kernel_sizes: Sizes of the levels' Gaussian kernels in cells, odd, coarse to fine. Equal
+            sizes give every level the same heatmaps.
+        blur_kernel_size: Size of the kernel that smooths a map before decoding, odd and at most
+            21. The reference has 5 for COCO and 9 for MPII.
+        targets: What :meth:`encode` produces. With ``'joints'`` it gives positions and flags, and
+            the head draws the heatmaps on its own device. MMPose's heads need ``'heatmap'``, the
+            finest level alone, or ``'heatmaps'``, all levels.
 
     Raises:
         OptionError: If a size, a kernel or ``targets`` is not as described, or the stride from
             input to heatmap is not the same in x and y.
+
+    Example:
+        >>> codec = rsn_mm.codecs.RSNHeatmap(input_size=(192, 256))
+        >>> keypoints, flags = np.array([[[90., 130.], [20., 41.]]]), np.array([[2, 0]])
+        >>> heatmaps = codec.render(keypoints, flags)
+        >>> heatmaps.shape  # images, levels, joints, height, width
+        (1, 5, 2, 64, 48)
+        >>> heatmaps.max(axis=(-2, -1))[0, -1].tolist()  # an unlabeled joint has an empty map
+        [255.0, 0.0]
+        >>> found, scores = codec.decode(heatmaps[0, -1])
+        >>> bool(abs(found[0, 0] - keypoints[0, 0]).max() < codec.stride)
+        True
     """
 
     def __init__(self, input_size: Sequence[int], heatmap_size: Sequence[int] | None = None,
@@ -72,8 +86,8 @@ class RSNHeatmap(BaseKeypointCodec):
                 raise OptionError(f'RSNHeatmap: kernel size {size}, expected an odd number')
         if blur_kernel_size > MAX_BLUR_KERNEL:
             raise OptionError(f'RSNHeatmap: blur_kernel_size={blur_kernel_size}, expected at most '
-                              f'{MAX_BLUR_KERNEL}: it reaches over the border of {DECODE_BORDER} '
-                              'cells')
+                              f'{MAX_BLUR_KERNEL}; a larger kernel reaches beyond the border of '
+                              f'{DECODE_BORDER} cells')
         if targets not in TARGETS:
             raise OptionError(f'RSNHeatmap: targets={targets!r}, expected one of {TARGETS}')
         stride_wh = [n / m for n, m in zip(input_size, heatmap_size)]
@@ -95,10 +109,10 @@ class RSNHeatmap(BaseKeypointCodec):
         """Number of heatmap levels."""
         return len(self.kernel_sizes)
 
-    # MMPose reads these tables to know what of the encoded sample goes to the head.
+    # MMPose reads these two tables to learn which encoded entries the head receives.
     @property
     def label_mapping_table(self) -> dict[str, str]:
-        keys = ('keypoint_cells', 'keypoint_visibility') if self.targets == 'joints' else (
+        keys = ('keypoint_cells', 'keypoint_flags') if self.targets == 'joints' else (
             'keypoint_weights', )
         return {key: key for key in keys}
 
@@ -113,25 +127,26 @@ class RSNHeatmap(BaseKeypointCodec):
 
         Args:
             keypoints: (N, K, 2) x, y in input pixels.
-            keypoints_visible: (N, K) flags 2, 1, 0; all 2 if not given.
+            keypoints_visible: (N, K) flags 2, 1, 0 under MMPose's name; all 2 if not given.
 
         Returns:
-            With ``targets='joints'``: ``keypoint_cells`` (N, K, 2), x, y of whole cells, and
-            ``keypoint_visibility`` (N, K), 0 outside the input. With ``'heatmap'``: ``heatmaps``
-            (K, H, W) and ``keypoint_weights`` (N, K), 1 where labeled; with ``'heatmaps'`` lists
-            of both over the levels. The last two take one instance, N = 1.
+            With ``targets='joints'``: ``keypoint_cells`` (N, K, 2), the x, y of whole cells, and
+            ``keypoint_flags`` (N, K), which are 0 for joints outside the input. With
+            ``'heatmap'``: ``heatmaps`` (K, H, W) and ``keypoint_weights`` (N, K), 1 for labeled
+            joints. With ``'heatmaps'``: lists of both over the levels. The last two accept a
+            single instance only, N = 1.
         """
         if keypoints_visible is None:
             keypoints_visible = np.full(keypoints.shape[:2], 2)
-        cells, visibility = self._to_cells(
+        cells, flags = self._to_cells(
             torch.as_tensor(keypoints), torch.as_tensor(keypoints_visible))
         if self.targets == 'joints':
-            return dict(keypoint_cells=cells.numpy(), keypoint_visibility=visibility.numpy())
+            return dict(keypoint_cells=cells.numpy(), keypoint_flags=flags.numpy())
         if len(keypoints) != 1:
             raise OptionError(f'RSNHeatmap: {len(keypoints)} instances in one sample, expected 1 '
                               f'with targets={self.targets!r}')
-        heatmaps = self.render_cells(cells, visibility)[0].numpy()
-        weights = (visibility > 0).float().numpy()
+        heatmaps = self.render_cells(cells, flags)[0].numpy()
+        weights = (flags > 0).float().numpy()
         if self.targets == 'heatmap':
             return dict(heatmaps=heatmaps[-1], keypoint_weights=weights)
         return dict(heatmaps=list(heatmaps), keypoint_weights=[weights] * self.num_levels)
@@ -142,44 +157,60 @@ class RSNHeatmap(BaseKeypointCodec):
 
         Args:
             keypoints: (B, K, 2) x, y in input pixels.
-            visibility: (B, K) flags 2, 1, 0. Maps of 0 and of joints outside the input stay empty.
+            visibility: (B, K) flags 2, 1, 0. Joints with flag 0 and joints outside the input have
+                empty maps.
 
         Returns:
             (B, L, K, H, W) float32 in 0..255, levels coarse to fine, on the device of the input;
-            NumPy if the input is NumPy.
+            a NumPy array if the input is one.
         """
         if isinstance(keypoints, np.ndarray):
             return self.render(torch.from_numpy(keypoints), torch.as_tensor(visibility)).numpy()
         return self.render_cells(*self._to_cells(keypoints, visibility))
 
-    def render_cells(self, cells: Tensor, visibility: Tensor) -> Tensor:
-        """As :meth:`render`, from positions (B, K, 2) in heatmap cells inside the map."""
-        shown = visibility > 0
-        # Where nothing is shown any cell will do.
+    def render_cells(self, cells: Tensor, flags: Tensor) -> Tensor:
+        """Draw what :meth:`render` draws, from what :meth:`encode` gives.
+
+        Args:
+            cells: (B, K, 2) x, y of whole heatmap cells; inside the map where the flag is not 0.
+            flags: (B, K) 2, 1, 0.
+        """
+        shown = flags > 0
+        # The cells of empty maps do not matter, but must exist.
         x, y = torch.where(shown[..., None], cells, 0).long().unbind(-1)
         rows = self._lines(0, x) * (shown * HEATMAP_SCALE)[:, None, :, None]
         columns = self._lines(1, y)
-        heatmaps = _memory((*columns.shape, rows.shape[-1]), cells.device)
+        heatmaps = _uninitialized((*columns.shape, rows.shape[-1]), cells.device)
         return torch.mul(columns[..., :, None], rows[..., None, :], out=heatmaps)
 
     def _lines(self, axis: int, cells: Tensor) -> Tensor:
-        """(B, L, K, length), of every level the line along x or y of joints in cells (B, K)."""
+        """The lines along x (axis 0) or y (axis 1) whose product is a heatmap.
+
+        Args:
+            axis: 0 or 1.
+            cells: (B, K) positions along this axis.
+
+        Returns:
+            (B, L, K, length), with the largest value of each line at 1.
+        """
         table = self._line_table(axis, cells.device)
         starts = torch.arange(self.num_levels, device=cells.device)[:, None] * table.shape[1]
-        # Into contiguous memory: over other strides the product of lines is several times slower.
+        # The lookup makes contiguous lines; with other strides their product takes several times
+        # as long.
         return embedding(cells[:, None] + starts, table.flatten(0, 1))
 
-    def _to_cells(self, keypoints: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
+    def _to_cells(self, keypoints: Tensor, flags: Tensor) -> tuple[Tensor, Tensor]:
+        """Cells of joints given in input pixels, and their flags, 0 for joints outside."""
         last_xy = keypoints.new_tensor(self.input_size) - 1
         inside = ((keypoints >= 0) & (keypoints <= last_xy)).all(-1)
-        # Truncated, as in the reference, before float32 could round up into the next cell.
-        return ((keypoints / self.stride).floor().float(),
-                torch.where(inside, visibility.float(), 0))
+        # Truncation follows the reference. It comes before the conversion to float32, which could
+        # round a position up into the next cell.
+        return (keypoints / self.stride).floor().float(), torch.where(inside, flags.float(), 0)
 
     # ---------------------------------------------------------------------------------- decoding
 
     def decode(self, encoded: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Keypoints of one instance from its heatmaps (K, H, W).
+        """Find the keypoints of one instance in its heatmaps (K, H, W).
 
         Returns:
             (1, K, 2) x, y in input pixels and (1, K) scores.
@@ -188,16 +219,20 @@ class RSNHeatmap(BaseKeypointCodec):
         return keypoints.numpy(force=True), scores.numpy(force=True)
 
     def batch_decode(self, batch_encoded: Tensor) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Keypoints of a batch of heatmaps (B, K, H, W): lists of (1, K, 2) and of (1, K)."""
+        """Find the keypoints of a batch in its heatmaps (B, K, H, W).
+
+        Returns:
+            Two lists over the batch: keypoints (1, K, 2) in input pixels and scores (1, K).
+        """
         keypoints, scores = self.locate(batch_encoded)
         return (list(keypoints.numpy(force=True)[:, None]), list(scores.numpy(force=True)[:, None]))
 
     def locate(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
-        """Keypoints and scores on the device of the heatmaps.
+        """Find keypoints and scores on the device of the heatmaps.
 
-        Each map gets a border of zeros and is blurred; the keypoint is a quarter cell from the
-        highest cell towards the second highest, clamped to the map, in the middle of its cell. Its
-        score is read from the map itself, not blurred, at the nearest cell.
+        Each map gets a border of zeros and is blurred. The keypoint lies a quarter of a cell from
+        the middle of the highest cell, towards the second highest one, and is clamped to the map.
+        Its score is the value of the unblurred map at the nearest cell.
 
         Args:
             heatmaps: (B, K, H, W) in 0..255.
@@ -214,7 +249,8 @@ class RSNHeatmap(BaseKeypointCodec):
             peaks = self._peak_finder(heatmaps.device)(heatmaps.flatten(0, 1))
         first, second = (xy.unflatten(0, heatmaps.shape[:2]).float() for xy in peaks)
         towards = second - first
-        distance = towards.norm(dim=-1, keepdim=True).clamp_min(1)  # 0 only for the cell itself
+        # Both are whole numbers: a distance below 1 is 0, where both cells are the same.
+        distance = towards.norm(dim=-1, keepdim=True).clamp_min(1)
         cells = first + PEAK_SHIFT * towards / distance
         cells = cells.clamp_min(0).minimum(cells.new_tensor([width - 1, height - 1]))
 
@@ -225,7 +261,7 @@ class RSNHeatmap(BaseKeypointCodec):
     # --------------------------------------------------------------------------------- constants
 
     def _line_table(self, axis: int, device: torch.device) -> Tensor:
-        """(L, length, length): of every level, the line of a joint in a cell, the highest 1."""
+        """(L, length, length): for each level and each cell of a joint, its line."""
         def make() -> Tensor:
             length = self.heatmap_size[axis]
             lines = np.stack([blur_matrix(length, k).T for k in self.kernel_sizes])
@@ -247,16 +283,16 @@ class RSNHeatmap(BaseKeypointCodec):
 
 @torch.compiler.disable
 def _make_constant(make: Callable[[], Any]) -> Any:
-    """It outlives the compiled graph or the inference mode that it is first needed in."""
+    """Make a constant that outlives the compiled graph or inference mode that needs it first."""
     with torch.inference_mode(False):
         return make()
 
 
-def _memory(shape: Sequence[int], device: torch.device) -> Tensor:
-    """Memory for a float32 tensor.
+def _uninitialized(shape: Sequence[int], device: torch.device) -> Tensor:
+    """A float32 tensor with arbitrary contents.
 
-    On a processor NumPy's: large blocks of torch's, which are aligned, often do not fit again where
-    they lay, and cost more time in the system than what is written to them.
+    On a CPU the memory comes from NumPy. Torch aligns large blocks, so a freed one often cannot be
+    used again, and getting new ones from the system takes longer than filling them.
     """
     if device.type == 'cpu' and not torch.compiler.is_compiling():
         return torch.from_numpy(np.empty(shape, np.float32))

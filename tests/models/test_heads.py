@@ -60,7 +60,7 @@ def test_loss_is_the_sum_of_its_named_terms_and_equals_the_loss_on_drawn_targets
     torch.testing.assert_close(losses['loss_kpt'], torch.stack(terms).sum())
     labels = [s.gt_instance_labels for s in batch]
     pixels = torch.cat([label.keypoint_cells for label in labels]) * 4
-    flags = torch.cat([label.keypoint_visibility for label in labels])
+    flags = torch.cat([label.keypoint_flags for label in labels])
     expected = module.loss_module(
         module(features()), module.decoder.render(pixels, flags), flags)
     torch.testing.assert_close(losses['loss_kpt'], expected)

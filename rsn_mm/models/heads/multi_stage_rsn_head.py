@@ -206,13 +206,13 @@ class MultiStageRSNHead(BaseHead):
             the log; ``acc_pose``, the share of joints within 5% of the map.
         """
         outputs = self.forward(feats)
-        cells, visibility = self._labels(batch_data_samples, outputs[-1][-1].device)
-        targets = self.decoder.render_cells(cells, visibility)
-        terms = self.loss_module.terms(outputs, targets, visibility)
+        cells, flags = self._labels(batch_data_samples, outputs[-1][-1].device)
+        targets = self.decoder.render_cells(cells, flags)
+        terms = self.loss_module.terms(outputs, targets, flags)
         return {
             'loss_kpt': torch.stack(list(terms.values())).sum(),
             **{name: term.detach() for name, term in terms.items()},
-            'acc_pose': pck_accuracy(outputs[-1][-1].detach(), targets[:, -1], visibility > 0),
+            'acc_pose': pck_accuracy(outputs[-1][-1].detach(), targets[:, -1], flags > 0),
         }
 
     def _labels(self, samples: list[PoseDataSample],
@@ -224,8 +224,8 @@ class MultiStageRSNHead(BaseHead):
                 f'carry {sorted(labels[0].keys())}; training needs the codec rsn_mm.RSNHeatmap '
                 "with targets='joints', the same in GenerateTarget and as the head's decoder")
         cells = torch.cat([label.keypoint_cells for label in labels])
-        visibility = torch.cat([label.keypoint_visibility for label in labels])
+        flags = torch.cat([label.keypoint_flags for label in labels])
         if cells.shape[1] != self.out_channels:
             raise OptionError(f'MultiStageRSNHead: samples with {cells.shape[1]} joints, expected '
                               f'out_channels={self.out_channels}')
-        return cells.to(device, non_blocking=True), visibility.to(device, non_blocking=True)
+        return cells.to(device, non_blocking=True), flags.to(device, non_blocking=True)
