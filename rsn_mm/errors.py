@@ -46,6 +46,22 @@ class CommandError(RsnMmError):
     """A command that cannot be carried out."""
 
 
+def require_at_least(owner: str, minimum: int, **options: int) -> None:
+    """Refuse options below a minimum.
+
+    Args:
+        owner: Class that has the options, for the message.
+        minimum: Smallest value that is allowed.
+        options: Values by option name.
+
+    Raises:
+        OptionError: If a value is smaller.
+    """
+    for name, value in options.items():
+        if value < minimum:
+            raise OptionError(f'{owner}: {name}={value}, expected {minimum} or more')
+
+
 def listing(names: Iterable[str]) -> str:
     """The first names, and how many more there are."""
     names = list(names)

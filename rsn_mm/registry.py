@@ -3,6 +3,7 @@
 They are children of mmengine's root registries, so that ``type='rsn_mm.NAME'`` is found from an
 mmpose scope and from an mmdet scope alike; a child of mmpose's registries would not be seen from
 mmdet. Codecs are the exception: mmengine has no root for them, their parent is mmpose's own.
+Residual units have no counterpart in the other packages, and their registry has no parent.
 mmengine imports this module by itself when it meets the prefix ``rsn_mm.``.
 """
 
@@ -13,6 +14,7 @@ from mmpose.registry import KEYPOINT_CODECS as MMPOSE_CODECS
 SCOPE = 'rsn_mm'
 
 MODELS = Registry('model', parent=root.MODELS, scope=SCOPE, locations=['rsn_mm.models'])
+UNITS = Registry('residual unit', scope=SCOPE, locations=['rsn_mm.models.units'])
 MODEL_WRAPPERS = Registry(
     'model_wrapper', parent=root.MODEL_WRAPPERS, scope=SCOPE, locations=['rsn_mm.engine'])
 OPTIM_WRAPPERS = Registry(

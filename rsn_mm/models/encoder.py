@@ -1,4 +1,4 @@
-"""The downward half of a stage: levels of residual units at strides 4, 8, 16, 32."""
+"""The downward half of a stage: levels of residual units with strides 4, 8, 16, 32."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,17 +12,17 @@ BASE_PLANES = 64
 
 
 class Encoder(BaseModule):
-    """Levels of residual units, each but the first at half the size of the one before.
+    """Levels of residual units; each level after the first halves the size of its input.
 
     Args:
         in_channels: Channels of the input.
-        num_blocks: Units of each level, fine to coarse.
-        expansion: Output channels of a level over its base planes (64, 128, 256, ...).
-        unit: Makes a unit: ``unit(in_channels, planes, expansion=..., stride=...)``.
+        num_blocks: Number of units per level, fine to coarse.
+        make_unit: Makes a unit: ``make_unit(in_channels, planes, stride=...)``. The planes of the
+            levels are 64, 128, 256, ...
     """
 
-    def __init__(self, in_channels: int, num_blocks: Sequence[int], expansion: int,
-                 unit: Callable[..., ResidualUnit]) -> None:
+    def __init__(self, in_channels: int, num_blocks: Sequence[int],
+                 make_unit: Callable[..., ResidualUnit]) -> None:
         super().__init__()
         self.levels = nn.ModuleList()
         self.out_channels = []
@@ -31,18 +31,18 @@ class Encoder(BaseModule):
             units = []
             for block in range(blocks):
                 stride = 2 if level > 0 and block == 0 else 1
-                units.append(unit(in_channels, planes, expansion=expansion, stride=stride))
-                in_channels = planes * expansion
+                units.append(make_unit(in_channels, planes, stride=stride))
+                in_channels = units[-1].out_channels
             self.levels.append(nn.Sequential(*units))
             self.out_channels.append(in_channels)
 
     def forward(self, x: Tensor, skips: Sequence[Tensor] | None = None) -> list[Tensor]:
-        """Features of all levels, fine to coarse.
+        """Compute the features of all levels, fine to coarse.
 
         Args:
             x: Input, (B, in_channels, H, W).
-            skips: What the stage before hands over per level, fine to coarse, added after the
-                level's last unit.
+            skips: Features from the stage before, one per level, fine to coarse. Each is added to
+                the output of the level's last unit.
         """
         features = []
         for i, level in enumerate(self.levels):

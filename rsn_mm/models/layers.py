@@ -1,13 +1,10 @@
-"""Building blocks shared by every network here: conv + norm + ReLU, and exact checkpointing."""
+"""The layers that all networks here are built from: a convolution, a norm and a ReLU."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from math import gcd
 
 from mmcv.cnn import ConvModule
-from mmengine.model import BaseModule, constant_init
+from mmengine.model import constant_init
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 BN = dict(type='BN', requires_grad=True)
 
@@ -19,9 +16,9 @@ KAIMING_INIT = (
 
 
 class ConvNorm(ConvModule):
-    """mmcv's ``ConvModule``, but the convolution starts as torch initializes it.
+    """mmcv's ``ConvModule`` with torch's own initialization of the convolution.
 
-    mmcv draws Kaiming-normal weights; the released code does so in its encoders only.
+    mmcv draws Kaiming-normal weights. The released code does so in its encoders only.
     """
 
     def init_weights(self) -> None:
@@ -33,16 +30,16 @@ class ConvNorm(ConvModule):
 def conv_norm(in_channels: int, out_channels: int, kernel_size: int = 1, *, norm_cfg: dict | None,
               stride: int = 1, groups: int = 1, relu: bool = True,
               module: type[ConvNorm] = ConvNorm) -> ConvNorm:
-    """A convolution of same padding, its normalization and, unless told otherwise, a ReLU.
+    """Build a convolution that keeps the size, its norm and, by default, a ReLU.
 
-    With ``norm_cfg=dict(type='GN', num_groups=n)`` a layer whose channels are no multiple of ``n``
-    gets the largest number of groups that divides both (branches of 26 channels and heads of 17
-    joints could not be group-normalized otherwise).
+    With ``norm_cfg=dict(type='GN', num_groups=n)`` a layer whose number of channels is not a
+    multiple of ``n`` gets the largest number of groups that divides both. Branches of 26 channels
+    and heads of 17 joints could not be group-normalized otherwise.
 
     Args:
-        norm_cfg: Any norm mmcv builds (``BN``, ``SyncBN``, ``GN``, ...). ``None``: no norm, and the
-            convolution has a bias.
-        module: What to make of them.
+        norm_cfg: Any norm that mmcv builds (``BN``, ``SyncBN``, ``GN``, ...). With ``None`` there
+            is no norm, and the convolution has a bias.
+        module: Class of the layer.
     """
     if norm_cfg is not None and norm_cfg['type'] == 'GN':
         norm_cfg = dict(norm_cfg, num_groups=gcd(norm_cfg['num_groups'], out_channels))
@@ -52,10 +49,9 @@ def conv_norm(in_channels: int, out_channels: int, kernel_size: int = 1, *, norm
 
 
 def split_channels(x: Tensor, parts: int) -> tuple[Tensor, ...]:
-    """Parts of (B, C, H, W), C / parts channels each.
+    """Split (B, C, H, W) into parts of C / parts channels each.
 
-    Those of 16-bit features are copies on a processor, where torch adds up strided ones cell by
-    cell.
+    Parts of 16-bit features are copied on a CPU, where torch is slow at adding strided tensors.
     """
     splits = x.chunk(parts, dim=1)
     if x.device.type == 'cpu' and x.itemsize == 2:
@@ -64,21 +60,27 @@ def split_channels(x: Tensor, parts: int) -> tuple[Tensor, ...]:
 
 
 def add(x: Tensor, addend: Tensor) -> Tensor:
-    """Their sum, in the memory of ``x`` unless their types differ.
+    """Add two features, in the memory of ``x`` unless their types differ.
 
-    Where ``x`` comes from a norm, no backward needs it: that of the norm needs its input.
+    Overwriting ``x`` is safe where it is the output of a norm: the backward pass of a norm needs
+    its input only.
     """
     return x.add_(addend) if x.dtype == addend.dtype else x + addend
 
 
-class SummedConv(ConvNorm):
-    """A convolution and a norm, added to another feature, then ReLU: what joins two paths.
+class ConvNormAdd(ConvNorm):
+    """A convolution and a norm, the sum with another feature, then a ReLU: it joins two paths."""
 
-    Shapes: x and, of the output's shape, what is added to it, or ``None``. ``is_free`` tells that
-    nobody else has the latter: where nothing is trained, its memory may be taken for the output.
-    """
+    def forward(self, x: Tensor, addend: Tensor | None,
+                may_overwrite_addend: bool = False) -> Tensor:
+        """Compute ``ReLU(norm(conv(x)) + addend)``.
 
-    def forward(self, x: Tensor, addend: Tensor | None, is_free: bool = False) -> Tensor:
+        Args:
+            x: (B, C, H, W).
+            addend: Of the output's shape, or ``None`` for no sum.
+            may_overwrite_addend: Whether nobody else needs the addend. Test-time forms of this
+                layer then write the output into its memory.
+        """
         x = self.conv(x)
         if self.with_norm:
             x = self.norm(x)
@@ -86,44 +88,5 @@ class SummedConv(ConvNorm):
 
 
 def norm_layers(module: nn.Module) -> list[nn.Module]:
-    """All batch norms (plain and synchronized) inside ``module``."""
+    """List all batch norms inside ``module``, plain and synchronized."""
     return [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-
-
-@contextmanager
-def _frozen_statistics(module: nn.Module) -> Iterator[None]:
-    """Batch norms normalize by the batch, but do not count it into their running statistics."""
-    saved = [(m, m.momentum, m.num_batches_tracked)
-             for m in norm_layers(module) if m.track_running_stats]
-    for m, *_ in saved:
-        m.momentum = 0.
-        # A copy to count in, for SyncBN insists on one.
-        m.num_batches_tracked = m.num_batches_tracked.clone()
-    try:
-        yield
-    finally:
-        for m, momentum, num_batches_tracked in saved:
-            m.momentum, m.num_batches_tracked = momentum, num_batches_tracked
-
-
-class CheckpointedModule(BaseModule):
-    """A module that can trade time for memory: ``with_cp`` recomputes its forward in backward.
-
-    Outputs, gradients and running statistics are those of the plain module: the second forward
-    does not count into the running mean and variance again.
-    """
-
-    def __init__(self, with_cp: bool = False, init_cfg: dict | None = None) -> None:
-        super().__init__(init_cfg)
-        self.with_cp = with_cp
-
-    def forward(self, *inputs: Tensor | None) -> Tensor:
-        if self.with_cp and self.training:
-            return checkpoint(
-                self.compute, *inputs, use_reentrant=False,
-                context_fn=lambda: (nullcontext(), _frozen_statistics(self)))
-        return self.compute(*inputs)
-
-    def compute(self, *inputs: Tensor | None) -> Tensor:
-        """The forward itself."""
-        raise NotImplementedError

@@ -7,7 +7,7 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.nn.functional import fold, relu
 
-from rsn_mm.models.layers import ConvNorm, SummedConv, add
+from rsn_mm.models.layers import ConvNorm, ConvNormAdd, add
 
 _NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolution_weight')
 #: The operations that torch's compiler uses for convolutions on a CPU; ``None`` if this build of
@@ -45,14 +45,15 @@ class PackedConv(nn.Module):
         #: The weights, their version, and their packed form.
         self._packed: tuple[Tensor, int, Any] | None = None
 
-    def forward(self, x: Tensor, addend: Tensor | None = None, is_free: bool = False) -> Tensor:
-        """As :class:`~rsn_mm.models.layers.SummedConv`, without an addend too."""
+    def forward(self, x: Tensor, addend: Tensor | None = None,
+                may_overwrite_addend: bool = False) -> Tensor:
+        """As :class:`~rsn_mm.models.layers.ConvNormAdd`, without an addend too."""
         if not self._can_pack(x):
             out = self._convolve_plainly(x)
         elif addend is None:
             return _OPS._convolution_pointwise(
                 x, *self._arguments(x), 'relu' if self.relu else 'none', [], '')
-        elif (is_free and addend.dtype == x.dtype
+        elif (may_overwrite_addend and addend.dtype == x.dtype
               and addend.is_contiguous(memory_format=torch.channels_last)):
             return _OPS._convolution_pointwise_.binary(
                 addend, x, *self._arguments(x, x.dtype), 'add', 1.,
@@ -158,7 +159,7 @@ def _is_plain_conv(module: object) -> TypeGuard[nn.Conv2d]:
 
 def _is_conv_and_relu(module: nn.Module) -> TypeGuard[ConvModule]:
     """Whether the module is just a convolution, optionally followed by a ReLU."""
-    return (type(module) in (ConvModule, ConvNorm, SummedConv)
+    return (type(module) in (ConvModule, ConvNorm, ConvNormAdd)
             and _is_plain_conv(module.conv) and not module.with_explicit_padding
             and isinstance(module.norm, nn.Identity | None)
             and (not module.with_activation or type(module.activate) is nn.ReLU))

@@ -10,9 +10,12 @@ from torch import nn
 from rsn_mm.conversion import mmpose
 from rsn_mm.conversion.layout import Layout
 from rsn_mm.models import RSN
-from rsn_mm.models.layers import _frozen_statistics, norm_layers
-from rsn_mm.models.units import UNITS
+from rsn_mm.models.checkpointing import _frozen_statistics
+from rsn_mm.models.layers import norm_layers
+from rsn_mm.models.units import ResidualStepsBlock
+from rsn_mm.registry import UNITS
 
+UNIT_NAMES = sorted(UNITS.module_dict)
 TINY = dict(depth=18, num_blocks=(1, 1, 1, 1))
 IMAGE = (2, 3, 64, 64)
 
@@ -59,7 +62,7 @@ class FieldSet:
 
 
 def test_receptive_field_sets_equal_table_1(monkeypatch):
-    unit = UNITS['rsb'](64, 64, expansion=1, norm_cfg=dict(type='BN'))
+    unit = ResidualStepsBlock(64, 64, expansion=1, norm_cfg=dict(type='BN'))
     found = {}
     for i, branch in enumerate(unit.branches, 1):
         for j, step in enumerate(branch, 1):
@@ -75,7 +78,7 @@ def test_receptive_field_sets_equal_table_1(monkeypatch):
 
 
 def test_largest_receptive_fields_measured_by_gradients():
-    unit = UNITS['rsb'](64, 64, expansion=1, norm_cfg=dict(type='BN')).eval()
+    unit = ResidualStepsBlock(64, 64, expansion=1, norm_cfg=dict(type='BN')).eval()
     for parameter in unit.parameters():
         nn.init.constant_(parameter, 0.01)  # nothing cancels
     outputs = {}
@@ -120,7 +123,7 @@ def test_equals_the_backbone_of_mmpose(theirs, ours):
 
 # ------------------------------------------------------------------------------------------ options
 
-@pytest.mark.parametrize('unit', sorted(UNITS))
+@pytest.mark.parametrize('unit', UNIT_NAMES)
 @pytest.mark.parametrize('depth', [18, 50])
 def test_shapes_and_gradients(unit, depth):
     model = RSN(depth=depth, num_stages=2, unit=unit, num_blocks=(1, 1, 1, 1))
@@ -150,6 +153,29 @@ def test_widths_of_the_variants(variant, widths, channels):
     assert model.out_channels == channels
 
 
+def test_without_stage_skips_a_stage_is_a_network_on_the_finest_output_before_it():
+    model = randomize(RSN(**TINY, num_stages=2, stage_skips=False)).eval()
+    assert not [name for name in model.state_dict() if 'skip' in name]
+    first, second = model.stages
+    with torch.no_grad():
+        found = model(image())
+        outputs = first.decoder(first.encoder(model.stem(image()))).outputs
+        expected = second.decoder(second.encoder(first.decoder.bridge.cross(outputs[-1]))).outputs
+    torch.testing.assert_close(found, [outputs, expected])
+    sum(f.mean() for units in model(image()) for f in units).backward()
+    assert not [name for name, p in model.named_parameters() if p.grad is None]
+
+
+def test_bottlenecks_without_expansion_at_depth_18():
+    """The network of the released code's ResNet-18 baseline."""
+    model = RSN(depth=18, unit='bottleneck', expansion=1, out_mode='pyramid')
+    assert model.out_channels == [64, 128, 256, 512]
+    units = [level[0] for level in model.stages[0].encoder.levels]
+    assert [[conv.conv.out_channels for conv in unit.convs] for unit in units] == [
+        [n] * 3 for n in (64, 128, 256, 512)]
+    assert [f.shape[1] for f in model(image())] == model.out_channels
+
+
 def test_pyramid_has_no_unused_parameter():
     model = RSN(**TINY, num_stages=2, out_mode='pyramid')
     features = model(image())
@@ -177,7 +203,7 @@ def test_norm_reaches_every_layer(norm_cfg, norm):
     revert_sync_batchnorm(model)(image())
 
 
-@pytest.mark.parametrize('unit', sorted(UNITS))
+@pytest.mark.parametrize('unit', UNIT_NAMES)
 def test_checkpointing_changes_no_result(unit):
     plain = RSN(**TINY, num_stages=2, unit=unit)
     saving = RSN(**TINY, num_stages=2, unit=unit, with_cp=True)
@@ -281,7 +307,7 @@ def test_given_init_reaches_every_layer():
             assert module.weight.std().item() == pytest.approx(0.001, rel=0.2), name
 
 
-@pytest.mark.parametrize('unit', sorted(UNITS))
+@pytest.mark.parametrize('unit', UNIT_NAMES)
 def test_zero_init_makes_units_identities(unit):
     model = RSN(**TINY, unit=unit, zero_init_residual=True)
     model.init_weights()
@@ -292,20 +318,34 @@ def test_zero_init_makes_units_identities(unit):
 
 @pytest.mark.parametrize('arguments, message', [
     (dict(depth=34), r'depth=34, expected one of \[18, 50, 101\]'),
-    (dict(unit='resnext'), "unit='resnext', expected one of"),
+    (dict(unit='resnext'), r"unit='resnext', expected one of \['basic', 'bottleneck', "),
+    (dict(unit='json'), "unit='json', expected one of"),  # a module
+    (dict(unit='torch.nn.Conv2d'), "unit='torch.nn.Conv2d', expected one of"),
+    (dict(unit=dict(num_branches=4)), 'unit=None, expected one of'),
     (dict(variant='big'), "variant='big'"),
     (dict(out_mode='last'), "out_mode='last'"),
     (dict(num_stages=0), 'num_stages=0'),
     (dict(num_branches=1), 'num_branches=1'),
-    (dict(branch_width=0), r'branch_width=\(0,\)'),
+    (dict(unit='dense', num_branches=1), 'DenseUnit: num_branches=1, expected 2 or more'),
+    (dict(unit='osnet', num_branches=1), 'num_branches=1'),
+    (dict(unit='res2net', num_branches=1), 'num_branches=1'),
+    (dict(branch_width=0), 'branch_width=0'),
+    (dict(unit='dense', branch_width=0), 'branch_width=0'),
     (dict(frozen_stages=3, num_stages=2), 'frozen_stages=3'),
-    (dict(expansion=0), r'expansion=\(0,\)'),
-    (dict(num_blocks=(1, 0)), r'num_blocks=\(1, 0\)'),
+    (dict(expansion=0), 'expansion=0, expected 1 or more'),
+    (dict(num_blocks=(1, 0)), 'num_blocks=0, expected 1 or more'),
+    (dict(num_blocks=()), 'levels=0, expected 1 or more'),
     (dict(out_mode='pyramid', unit_channels=64), 'unit_channels=64 has no effect'),
+    (dict(stage_skips=False), 'stage_skips=False has no effect with one stage'),
     (dict(zero_init_residual=True, norm_cfg=None), 'norm_cfg is None'),
-    (dict(unit='basic', num_branches=3), "num_branches=3 has no effect on units 'basic'"),
-    (dict(unit='bottleneck', branch_width=20), 'branch_width=20 has no effect'),
-    (dict(unit='bottleneck', variant='released'), "variant='released' has no effect"),
+    (dict(unit='basic', num_branches=3),
+     "unit 'basic' has no option num_branches; it has expansion"),
+    (dict(unit='bottleneck', branch_width=20), "'bottleneck' has no option branch_width"),
+    (dict(unit='bottleneck', variant='released'), "'bottleneck' has no option variant"),
+    (dict(unit=dict(type='basic', num_branches=4)), "'basic' has no option num_branches"),
+    (dict(unit=dict(type='rsb', stride=2)), "'rsb' has no option stride"),
+    (dict(unit=dict(type='rsb', num_branches=3), num_branches=5),
+     'num_branches=5, but its unit has num_branches=3'),
 ])
 def test_bad_options(arguments, message):
     with pytest.raises(ValueError, match=message):

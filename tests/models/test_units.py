@@ -11,16 +11,19 @@ from torch import Tensor, nn
 from rsn_mm.apis import optimize
 from rsn_mm.models import RSN
 from rsn_mm.models.layers import BN, split_channels
-from rsn_mm.models.units import UNITS, ResidualUnit
-from rsn_mm.models.units.width import equal_cost_width, rsb_cost
+from rsn_mm.models.units import BasicUnit, ResidualUnit
+from rsn_mm.models.units.branches import equal_cost_width, rsb_cost
+from rsn_mm.registry import UNITS
 from tests import golden
+from tests.fresh import run_fresh
 from tests.models.test_rsn import TINY, FieldSet, image
 
+UNIT_NAMES = sorted(UNITS.module_dict)
 COMPARED = ('res2net', 'dense', 'osnet')
 
 
 def unit_of(name: str, in_channels: int = 64, planes: int = 64, **options) -> ResidualUnit:
-    unit = UNITS[name](in_channels, planes, **{'expansion': 1, 'norm_cfg': BN, **options})
+    unit = UNITS.get(name)(in_channels, planes, **{'expansion': 1, 'norm_cfg': BN, **options})
     return golden.fill(unit)
 
 
@@ -153,6 +156,78 @@ def test_branches_and_widths(unit, options):
     assert sizes[0] != sizes[1]  # it had an effect
 
 
+@pytest.mark.parametrize('flat, nested', [
+    (dict(), dict(unit=dict(type='rsb'))),
+    (dict(num_branches=3), dict(unit=dict(type='rsb', num_branches=3))),
+    (dict(variant='released', branch_width=20),
+     dict(unit=dict(type='rsb', variant='released'), branch_width=20)),
+    (dict(unit='dense', expansion=2), dict(unit=dict(type='dense', expansion=2))),
+    (dict(unit='res2net', branch_width=20), dict(unit='rsn_mm.res2net', branch_width=20)),
+    (dict(unit='basic'), dict(unit=BasicUnit)),
+    (dict(unit='basic'), dict(unit=dict(type=BasicUnit))),
+    (dict(unit='basic'), dict(unit='rsn_mm.models.units.BasicUnit')),
+    # set back to the default in a config whose base sets it
+    (dict(unit='basic'), dict(unit='basic', variant='paper', num_branches=4)),
+    (dict(), dict(variant='paper', num_branches=4)),
+], ids=str)
+def test_options_of_the_unit_may_stand_in_its_config(flat, nested):
+    shapes = [{key: value.shape for key, value in RSN(**TINY, **options).state_dict().items()}
+              for options in (flat, nested)]
+    assert shapes[0] == shapes[1]
+
+
+MY_PACKAGE = """
+from rsn_mm.models.layers import ConvNormAdd, conv_norm
+from rsn_mm.models.units import BasicUnit, ResidualUnit
+from rsn_mm.registry import UNITS
+
+
+@UNITS.register_module()
+class Grouped(ResidualUnit):
+
+    def __init__(self, in_channels, planes, *, groups=4, stride=1, norm_cfg, **common):
+        super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
+        self.conv = conv_norm(
+            in_channels, planes, 3, stride=stride, groups=groups, norm_cfg=norm_cfg)
+        self.fuse = conv_norm(planes, self.out_channels, norm_cfg=norm_cfg, module=ConvNormAdd)
+
+    def features(self, x):
+        return self.conv(x)
+"""
+
+
+@pytest.mark.parametrize('unit', ['Grouped', 'my_units.Grouped'])
+def test_a_unit_from_another_package(unit, tmp_path):
+    """A config brings it with ``custom_imports``; all options of the backbone work with it."""
+    (tmp_path / 'my_units.py').write_text(MY_PACKAGE)
+    (tmp_path / 'config.py').write_text(f"""
+        custom_imports = dict(imports=['rsn_mm', 'my_units'], allow_failed_imports=False)
+        backbone = dict(
+            type='rsn_mm.RSN', depth=50, num_blocks=(1, 1, 1, 1), with_cp=True,
+            zero_init_residual=True, unit=dict(type={unit!r}, groups=8))
+        """.replace('\n        ', '\n'))
+    run_fresh(f"""
+        import torch
+        from mmengine.config import Config
+        from mmengine.registry import MODELS
+        config = Config.fromfile({str(tmp_path / 'config.py')!r})
+        model = MODELS.build(config.backbone)
+        model.init_weights()
+        unit = model.stages[0].encoder.levels[1][0]
+        assert type(unit).__name__ == 'Grouped' and unit.conv.conv.groups == 8
+        assert unit.out_channels == 4 * 128 and (unit.fuse.norm.weight == 0).all()
+        model(torch.randn(2, 3, 64, 64))[0][-1].mean().backward()
+        assert all(p.grad is not None for p in model.parameters())
+        for name, known in (('num_branches', 'expansion, groups'), ('widths', 'groups')):
+            try:
+                MODELS.build(dict(config.backbone, unit=dict(type={unit!r}, **{{name: 3}})))
+            except ValueError as error:
+                assert f'has no option {{name}}' in str(error) and known in str(error), error
+            else:
+                raise AssertionError(name)
+        """, [tmp_path])
+
+
 @pytest.mark.parametrize('unit', COMPARED)
 def test_given_width(unit):
     """The same rule for all: so many channels where the base is 64, twice as many one level on."""
@@ -163,7 +238,7 @@ def test_given_width(unit):
         10 * splits, 20 * splits, 40 * splits, 80 * splits]
 
 
-@pytest.mark.parametrize('unit', sorted(UNITS))
+@pytest.mark.parametrize('unit', UNIT_NAMES)
 def test_without_norms(unit):
     model = RSN(**TINY, unit=unit, norm_cfg=None)
     assert not [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -198,7 +273,7 @@ def test_widths_of_the_rsb():
 # ------------------------------------------------------------------------------ test-time form
 
 @pytest.mark.parametrize('options', [
-    *(dict(unit=unit) for unit in sorted(UNITS)), dict(num_branches=3),
+    *(dict(unit=unit) for unit in UNIT_NAMES), dict(num_branches=3),
     *(dict(prm=dict(type=name, position=position))
       for name in ('SE', 'CBAM') for position in ('feature', 'heatmap'))],
     ids=lambda options: '-'.join(map(str, options.values())))

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 from rsn_mm.apis import optimize
-from rsn_mm.models.units import UNITS
+from rsn_mm.models.units import BasicUnit
 from rsn_mm.optimization import estimator as optimization
 from rsn_mm.optimization.bfloat16 import SumInFloat32
 from rsn_mm.optimization.packed_conv import PackedConv
@@ -149,7 +149,7 @@ def test_what_stays_float32_next_to_bfloat16(head):
 
 @pytest.mark.parametrize('in_channels, exact', [(64, True), (32, False)])
 def test_sums_of_units_are_not_rounded(in_channels, exact):
-    unit = UNITS['basic'](in_channels, 64, expansion=1, norm_cfg=None).eval()
+    unit = BasicUnit(in_channels, 64, expansion=1, norm_cfg=None).eval()
     torch.nn.init.zeros_(unit.convs[-1].conv.weight)
     torch.nn.init.zeros_(unit.convs[-1].conv.bias)
     x = torch.rand(1, in_channels, 4, 4, generator=torch.Generator().manual_seed(0))

@@ -9,7 +9,7 @@ from mmcv.cnn import ConvModule
 from torch import nn
 from torch.nn.functional import relu
 
-from rsn_mm.models.units import UNITS
+from rsn_mm.models.units import BasicUnit
 from rsn_mm.optimization import packed_conv
 from rsn_mm.optimization.packed_conv import PackedConv, PackedHeatmapConv, pack_convs
 
@@ -57,28 +57,28 @@ def test_equals_the_plain_convolution(options, with_relu, memory_format):
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize('addend_dtype', [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize('is_free', [False, True])
+@pytest.mark.parametrize('may_overwrite_addend', [False, True])
 @pytest.mark.parametrize('with_relu', [False, True])
 @pytest.mark.parametrize('memory_format', [torch.channels_last, torch.contiguous_format])
-def test_sum_and_relu_equal_plain_ones(dtype, addend_dtype, is_free, with_relu, memory_format):
+def test_sum_and_relu_equal_plain_ones(dtype, addend_dtype, may_overwrite_addend, with_relu, memory_format):
     plain, x = conv(), image(dtype=dtype)
     addend = image(channels=10, dtype=addend_dtype, seed=1).to(memory_format=memory_format)
     expected = plain(x.float()) + addend
     expected = relu(expected) if with_relu else expected
     before = addend.clone()
     packed = PackedConv(copy.deepcopy(plain).to(dtype), relu=with_relu)
-    found = packed(x, addend, is_free=is_free)
+    found = packed(x, addend, may_overwrite_addend=may_overwrite_addend)
     assert found.dtype == torch.promote_types(dtype, addend_dtype)
     tolerance = 1e-5 if dtype == addend_dtype == torch.float32 else 2e-2
     torch.testing.assert_close(found.float(), expected, atol=tolerance, rtol=tolerance)
-    assert is_free or torch.equal(addend, before)
+    assert may_overwrite_addend or torch.equal(addend, before)
 
 
 @ON_CPU
-def test_memory_that_is_free_is_taken():
+def test_memory_that_may_overwrite_addend_is_taken():
     packed = PackedConv(conv(), relu=True)
     addend = image(channels=10, seed=1).to(memory_format=torch.channels_last)
-    assert packed(image(), addend, is_free=True).data_ptr() == addend.data_ptr()
+    assert packed(image(), addend, may_overwrite_addend=True).data_ptr() == addend.data_ptr()
     assert packed(image(), addend).data_ptr() != addend.data_ptr()
 
 
@@ -211,7 +211,7 @@ def test_what_is_replaced():
 
 def test_sums_are_replaced():
     torch.manual_seed(0)
-    unit = UNITS['basic'](6, 6, expansion=1, norm_cfg=None).requires_grad_(False).eval()
+    unit = BasicUnit(6, 6, expansion=1, norm_cfg=None).requires_grad_(False).eval()
     expected = unit(image())
     pack_convs(unit)
     assert isinstance(unit.fuse, PackedConv) and unit.fuse.relu

@@ -1,21 +1,23 @@
 """The unit of OSNet (Zhou et al., ICCV 2019), whose receptive fields the paper's Table 2 compares.
 
-The paper trains no OSNet. Width and stride are ours: as wide as costs what an RSB of four branches
-does, and strided where the RSB is, in the first convolution.
+The paper trains no OSNet. Width and stride are therefore our choice: the unit costs as much as an
+RSB of four branches, and its first convolution has the stride, as in the RSB.
 """
 
 from torch import Tensor, nn
 
-from ..layers import SummedConv, conv_norm
-from .base import ResidualUnit
-from .width import BRANCHES, equal_cost_width, scaled_width
+from rsn_mm.registry import UNITS
 
-#: Channels of a stream over those of the gate's hidden layer.
+from ..layers import ConvNormAdd, conv_norm
+from .base import ResidualUnit
+from .branches import BRANCHES, check_branches, equal_cost_width, scaled_width
+
+#: Channels of a stream divided by those of the gate's hidden layer.
 GATE_REDUCTION = 16
 
 
 class LiteConv(nn.Sequential):
-    """A linear 1x1 and a depth-wise 3x3 convolution, norm and ReLU: a 3x3 one, factorized."""
+    """A factorized 3x3 convolution: a linear 1x1 and a depth-wise 3x3 one, a norm and a ReLU."""
 
     def __init__(self, channels: int, norm_cfg: dict | None) -> None:
         super().__init__(
@@ -24,9 +26,9 @@ class LiteConv(nn.Sequential):
 
 
 class AggregationGate(nn.Sequential):
-    """Weights 0..1 of the channels of a stream, from its mean over all cells.
+    """Weights in 0..1 for the channels of a stream, computed from its mean over all cells.
 
-    As in OSNet it has no norms; one gate serves all streams of a unit.
+    As in OSNet the gate has no norms, and all streams of a unit share one gate.
     """
 
     def __init__(self, channels: int) -> None:
@@ -36,34 +38,34 @@ class AggregationGate(nn.Sequential):
             nn.Conv2d(hidden, channels, 1), nn.Sigmoid())
 
 
+@UNITS.register_module(name='osnet')
 class OSNetUnit(ResidualUnit):
-    """Streams of one, two, three, ... lite 3x3 convolutions, weighed by one gate and summed.
+    """Streams of one, two, three, ... lite 3x3 convolutions, weighted by one gate and summed.
 
-    A 1x1 convolution (with the unit's stride) makes ``b`` channels, which all streams see; their
-    gated sum goes through a 1x1 convolution.
+    A 1x1 convolution (with the unit's stride) makes ``b`` channels, which all streams see. The
+    gated sum of the streams goes through another 1x1 convolution.
 
     Args:
-        num_branches: Streams, 2 or more; OSNet has 4.
+        num_branches: Number of streams, 2 or more. OSNet has 4.
         branch_width: Channels of a stream where the base is 64: ``b = planes * branch_width //
-            64``; by default what makes the unit cost as much as an RSB of four branches.
+            64``. By default it is such that the unit costs as much as an RSB of four branches.
     """
 
-    options = frozenset({'num_branches', 'branch_width'})
-
-    def __init__(self, in_channels: int, planes: int, *, expansion: int, stride: int = 1,
-                 norm_cfg: dict, with_cp: bool = False, num_branches: int = BRANCHES,
-                 branch_width: int | None = None) -> None:
-        super().__init__(in_channels, planes, expansion=expansion, stride=stride,
-                         norm_cfg=norm_cfg, with_cp=with_cp)
+    def __init__(self, in_channels: int, planes: int, *, num_branches: int = BRANCHES,
+                 branch_width: int | None = None, stride: int = 1, norm_cfg: dict | None,
+                 **common: int | bool) -> None:
+        super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
+        check_branches(self, num_branches)
         channels, convs = self.out_channels, num_branches * (num_branches + 1) // 2
-        width = scaled_width(planes, branch_width) if branch_width else equal_cost_width(
-            lambda w: 2 * channels * w + convs * (w**2 + 9 * w), planes, channels)
+        width = equal_cost_width(
+            lambda w: 2 * channels * w + convs * (w**2 + 9 * w), planes, channels
+        ) if branch_width is None else scaled_width(planes, branch_width)
         self.entry = conv_norm(in_channels, width, stride=stride, norm_cfg=norm_cfg)
         self.streams = nn.ModuleList(
             nn.Sequential(*(LiteConv(width, norm_cfg) for _ in range(i + 1)))
             for i in range(num_branches))
         self.gate = AggregationGate(width)
-        self.fuse = conv_norm(width, channels, norm_cfg=norm_cfg, module=SummedConv)
+        self.fuse = conv_norm(width, channels, norm_cfg=norm_cfg, module=ConvNormAdd)
 
     def features(self, x: Tensor) -> Tensor:
         x = self.entry(x)

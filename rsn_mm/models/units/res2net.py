@@ -3,46 +3,49 @@
 import torch
 from torch import Tensor, nn
 
-from ..layers import SummedConv, conv_norm, split_channels
-from .base import ResidualUnit
-from .width import BRANCH_WIDTH, BRANCHES, scaled_width
+from rsn_mm.registry import UNITS
 
-#: Where units have no expansion. "26w x 4s" is of bottlenecks; at depth 18 it would cost 1.5
-#: GFLOPs, the paper reports 2.2.
+from ..layers import ConvNormAdd, conv_norm, split_channels
+from .base import ResidualUnit
+from .branches import BRANCH_WIDTH, BRANCHES, check_branches, scaled_width
+
+#: Width of a branch in units without expansion. "26w x 4s" refers to bottlenecks; at depth 18 it
+#: would cost 1.5 GFLOPs, but the paper reports 2.2.
 BRANCH_WIDTH_UNEXPANDED = 40
 
 
+@UNITS.register_module(name='res2net')
 class Res2NetUnit(ResidualUnit):
-    """A bottleneck whose 3x3 convolution is a chain of small ones, each also seeing its own split.
+    """A bottleneck with a chain of small 3x3 convolutions in place of a single one.
 
-    A 1x1 convolution makes ``num_branches`` splits ("scales") of ``b`` channels. All but the last
-    have a 3x3 convolution, which sees its split plus the output before it; the last passes
-    unchanged. All are concatenated and fused by a 1x1 convolution.
+    A 1x1 convolution makes ``num_branches`` splits ("scales") of ``b`` channels. Each split but
+    the last has a 3x3 convolution, whose input is the split plus the output of the convolution
+    before it. The last split stays as it is. All are concatenated and fused by a 1x1 convolution.
 
-    The first 1x1 convolution carries the stride, as in the RSB. Res2Net's authors stride the 3x3
-    convolutions and break the chain there, which would cost 4.8 GFLOPs at depth 50; the paper
-    reports 4.5, so that the RSB's place is inferred.
+    The first 1x1 convolution has the stride, as in the RSB. This is inferred: Res2Net's authors
+    put the stride into the 3x3 convolutions and break the chain there, which would cost 4.8 GFLOPs
+    at depth 50, but the paper reports 4.5.
 
     Args:
-        num_branches: Scales, 2 or more.
-        branch_width: Channels of a split where the base is 64: ``b = planes * branch_width // 64``;
-            by default 26 with expansion, 40 without, whatever ``num_branches`` is.
+        num_branches: Number of scales, 2 or more.
+        branch_width: Channels of a split where the base is 64: ``b = planes * branch_width // 64``.
+            The default is 26 with expansion and 40 without, for any ``num_branches``.
     """
 
-    options = frozenset({'num_branches', 'branch_width'})
-
-    def __init__(self, in_channels: int, planes: int, *, expansion: int, stride: int = 1,
-                 norm_cfg: dict, with_cp: bool = False, num_branches: int = BRANCHES,
-                 branch_width: int | None = None) -> None:
-        super().__init__(in_channels, planes, expansion=expansion, stride=stride,
-                         norm_cfg=norm_cfg, with_cp=with_cp)
-        default = BRANCH_WIDTH if expansion > 1 else BRANCH_WIDTH_UNEXPANDED
-        width = scaled_width(planes, branch_width or default)
+    def __init__(self, in_channels: int, planes: int, *, num_branches: int = BRANCHES,
+                 branch_width: int | None = None, stride: int = 1, norm_cfg: dict | None,
+                 **common: int | bool) -> None:
+        super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
+        check_branches(self, num_branches)
+        if branch_width is None:
+            is_expanded = self.out_channels > planes
+            branch_width = BRANCH_WIDTH if is_expanded else BRANCH_WIDTH_UNEXPANDED
+        width = scaled_width(planes, branch_width)
         self.split = conv_norm(in_channels, num_branches * width, stride=stride, norm_cfg=norm_cfg)
         self.steps = nn.ModuleList(
             conv_norm(width, width, 3, norm_cfg=norm_cfg) for _ in range(num_branches - 1))
         self.fuse = conv_norm(
-            num_branches * width, self.out_channels, norm_cfg=norm_cfg, module=SummedConv)
+            num_branches * width, self.out_channels, norm_cfg=norm_cfg, module=ConvNormAdd)
 
     def features(self, x: Tensor) -> Tensor:
         *splits, last = split_channels(self.split(x), len(self.steps) + 1)

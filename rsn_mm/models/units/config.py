@@ -1,0 +1,61 @@
+"""From the ``unit`` of a config to the class of the unit and its options."""
+
+from collections.abc import Mapping
+from inspect import Parameter, signature
+
+from rsn_mm.errors import OptionError
+from rsn_mm.registry import UNITS
+
+from .base import ResidualUnit
+from .branches import BRANCHES
+
+#: Arguments of a unit that the backbone and the encoder give.
+COMMON = {'self', 'in_channels', 'planes', 'stride', 'norm_cfg', 'with_cp'}
+#: Values that set an option of a base config back to its default. Where a unit does not have the
+#: option, they change nothing and are accepted.
+NEUTRAL = dict(num_branches=BRANCHES, variant='paper')
+
+
+def resolve_unit(unit: str | type | Mapping,
+                 options: Mapping[str, object]) -> tuple[type[ResidualUnit], dict[str, object]]:
+    """The class of a unit, and the options to make it with.
+
+    Args:
+        unit: Name of a registered unit or of an importable class (``'package.module.Class'``), a
+            class, or a config with one of them as its ``type`` and options beside it.
+        options: More options.
+
+    Raises:
+        OptionError: If there is no such unit, or it has no such option, or an option has two
+            values.
+    """
+    cfg = dict(unit) if isinstance(unit, Mapping) else dict(type=unit)
+    kind = cfg.pop('type', None)
+    unit_class = UNITS.get(kind) if isinstance(kind, str) else kind
+    if not (isinstance(unit_class, type) and issubclass(unit_class, ResidualUnit)):
+        raise OptionError(f'RSN: unit={kind!r}, expected one of {sorted(UNITS.module_dict)} or '
+                          'another subclass of ResidualUnit')
+    for name in cfg.keys() & options.keys():
+        if cfg[name] != options[name]:
+            raise OptionError(f'RSN: {name}={options[name]!r}, but its unit has '
+                              f'{name}={cfg[name]!r}')
+    cfg.update(options)
+    known = _argument_names(unit_class) - COMMON
+    for name in sorted(cfg.keys() - known):
+        if name in options and options[name] == NEUTRAL.get(name):
+            del cfg[name]
+            continue
+        raise OptionError(f'RSN: unit {kind!r} has no option {name}; it has '
+                          f'{", ".join(sorted(known))}')
+    return unit_class, cfg
+
+
+def _argument_names(unit_class: type[ResidualUnit]) -> set[str]:
+    """Arguments by name, also those that a class hands on to its base as ``**kwargs``."""
+    names = set()
+    for cls in unit_class.__mro__:
+        parameters = signature(cls.__init__).parameters.values()
+        names |= {p.name for p in parameters if p.kind is not Parameter.VAR_KEYWORD}
+        if not any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
+            break
+    return names

@@ -1,0 +1,59 @@
+"""The units of ResNet (He et al., CVPR 2016), the baseline of the paper's Table 3."""
+
+from torch import Tensor, nn
+
+from rsn_mm.registry import UNITS
+
+from ..layers import ConvNormAdd, conv_norm
+from .base import ResidualUnit
+
+
+class _ResNetUnit(ResidualUnit):
+    """A chain of convolutions, the last of which adds the shortcut."""
+
+    convs: nn.Sequential
+
+    @property
+    def fuse(self) -> ConvNormAdd:
+        return self.convs[-1]
+
+    def features(self, x: Tensor) -> Tensor:
+        for conv in self.convs[:-1]:
+            x = conv(x)
+        return x
+
+
+@UNITS.register_module(name='basic')
+class BasicUnit(_ResNetUnit):
+    """The unit of ResNet-18: two 3x3 convolutions, the first with the unit's stride."""
+
+    def __init__(self, in_channels: int, planes: int, *, stride: int = 1, norm_cfg: dict | None,
+                 **common: int | bool) -> None:
+        super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
+        self.convs = nn.Sequential(
+            conv_norm(in_channels, planes, 3, stride=stride, norm_cfg=norm_cfg),
+            conv_norm(planes, self.out_channels, 3, norm_cfg=norm_cfg, module=ConvNormAdd))
+
+    @staticmethod
+    def default_expansion(depth: int, **options: object) -> int:
+        return 1
+
+
+@UNITS.register_module(name='bottleneck')
+class Bottleneck(_ResNetUnit):
+    """The unit of ResNet-50: 1x1, 3x3 (with the unit's stride) and 1x1 convolutions.
+
+    With four stages of these units the network is MSPN.
+    """
+
+    def __init__(self, in_channels: int, planes: int, *, stride: int = 1, norm_cfg: dict | None,
+                 **common: int | bool) -> None:
+        super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
+        self.convs = nn.Sequential(
+            conv_norm(in_channels, planes, norm_cfg=norm_cfg),
+            conv_norm(planes, planes, 3, stride=stride, norm_cfg=norm_cfg),
+            conv_norm(planes, self.out_channels, norm_cfg=norm_cfg, module=ConvNormAdd))
+
+    @staticmethod
+    def default_expansion(depth: int, **options: object) -> int:
+        return 4
