@@ -1,4 +1,4 @@
-"""What of a config a model is built from."""
+"""The part of a config that a model is built from."""
 
 import copy
 
@@ -6,10 +6,10 @@ from mmengine.config import Config, ConfigDict
 
 
 def model_config(cfg: Config) -> ConfigDict:
-    """A copy of the model of a config, with its ``preprocess_cfg`` as the data preprocessor.
+    """Copy the model of a config, with ``preprocess_cfg`` as its data preprocessor.
 
-    mmengine itself builds ``model`` as it stands; MMPose's tools put ``preprocess_cfg`` of a config
-    into a model without ``data_preprocessor``.
+    MMPose's tools put a config's ``preprocess_cfg`` into a model that has no ``data_preprocessor``.
+    mmengine does not know this rule.
     """
     model = copy.deepcopy(cfg.model)
     if 'preprocess_cfg' in cfg:

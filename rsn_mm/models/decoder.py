@@ -43,8 +43,8 @@ class DecoderUnit(CheckpointedModule):
         coarsest: Whether there is no coarser level.
     """
 
-    def __init__(self, in_channels: int, unit_channels: int, *, coarsest: bool, norm_cfg: dict | None,
-                 with_cp: bool) -> None:
+    def __init__(self, in_channels: int, unit_channels: int, *, coarsest: bool,
+                 norm_cfg: dict | None, with_cp: bool) -> None:
         super().__init__(with_cp)
         self.lateral = conv_norm(
             in_channels, unit_channels, norm_cfg=norm_cfg, module=ConvNormAdd)

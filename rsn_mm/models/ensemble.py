@@ -1,4 +1,4 @@
-"""Several estimators, one averaged heatmap."""
+"""An ensemble: several estimators whose heatmaps are averaged."""
 
 import math
 import os
@@ -22,33 +22,49 @@ from rsn_mm.registry import MODELS
 from .configs import model_config
 
 MEMBER_KEYS = ('config', 'checkpoint', 'weight')
-#: Batches as the loader gives them: a tensor per image, or that per input size (W, H).
+#: A batch from the loader: one tensor per image, or such a batch for each input size (W, H).
 Inputs = Sequence[Tensor] | Tensor | Mapping[tuple[int, int], Sequence[Tensor] | Tensor]
 
 
 @MODELS.register_module()
 class Ensemble(BaseModel):
-    """The weighted mean of the heatmaps of several estimators, decoded once.
+    """Estimators whose heatmaps are averaged with weights and decoded once.
 
-    This is what the papers' rows of ensembles do. Each member does what it would do alone, on the
-    input of its own size, with its own normalization and flip test. Its heatmaps are then resized
-    to those of the reference member (:func:`resize_heatmaps`), averaged, and decoded with the
-    reference member's codec.
+    The papers' results of ensembles are computed in this way. Each member computes its heatmaps as
+    it does alone: from an input of its own size, with its own normalization and flip test. They are
+    then resized to those of the reference member (:func:`resize_heatmaps`), averaged, and decoded
+    with the reference member's codec.
 
-    The config file of a member gives its model. Checkpoints are read by :meth:`load_checkpoints`,
-    at the latest before the first prediction. Members of one input size take the pipeline of any
-    of them; members of several sizes take ``rsn_mm.PackInputSizes``.
+    The model of a member comes from its config file. Checkpoints are read by
+    :meth:`load_checkpoints`, at the latest before the first prediction. Members with the same input
+    size need the test pipeline of any one of them; members with several sizes need
+    ``rsn_mm.PackInputSizes``.
 
     Args:
-        members: Dicts of ``config`` and ``checkpoint``, paths, and ``weight`` above 0, 1 by
-            default; weights are relative to one another.
-        reference: Index of the member whose heatmap size and codec are decoded with; by default
-            the first of those with the largest heatmaps.
-        test_cfg: ``output_heatmaps=True`` adds the averaged heatmaps to the predictions.
+        members: One dict per member, with the paths ``config`` and ``checkpoint``, and optionally a
+            ``weight`` above 0. Weights are relative to one another, 1 by default.
+        reference: Index of the member whose heatmap size and codec are used; by default the first
+            of the members with the largest heatmaps.
+        test_cfg: ``dict(output_heatmaps=True)`` adds the averaged heatmaps to the predictions.
 
     Raises:
-        EnsembleError: If a member is incomplete or no top-down estimator with the codec
-            ``rsn_mm.RSNHeatmap``, or members differ in their joints, aspect ratio or stride.
+        EnsembleError: If a member is incomplete or is not a top-down estimator with the codec
+            ``rsn_mm.RSNHeatmap``, or if members differ in joints, aspect ratio or stride.
+
+    Example:
+        >>> from mmengine.config import Config
+        >>> codec = dict(type='rsn_mm.RSNHeatmap', input_size=(48, 64))
+        >>> Config(dict(model=dict(
+        ...     type='TopdownPoseEstimator',
+        ...     data_preprocessor=dict(type='mmpose.PoseDataPreprocessor'),
+        ...     backbone=dict(type='rsn_mm.RSN', depth=18),
+        ...     head=dict(type='rsn_mm.MultiStageRSNHead', num_stages=1, out_channels=17,
+        ...               decoder=codec)))).dump('rsn18.py')
+        >>> ensemble = rsn_mm.models.Ensemble(members=[
+        ...     dict(config='rsn18.py', checkpoint='first.pth', weight=3),
+        ...     dict(config='rsn18.py', checkpoint='second.pth')])
+        >>> ensemble.weights
+        [0.75, 0.25]
     """
 
     def __init__(self, members: Sequence[dict], reference: int | None = None,
@@ -75,7 +91,7 @@ class Ensemble(BaseModel):
 
     @property
     def input_sizes(self) -> list[tuple[int, int]]:
-        """Of the members, (W, H) each, every size once."""
+        """The input sizes (W, H) of the members, each size once."""
         return list(dict.fromkeys(tuple(m.head.decoder.input_size) for m in self.members))
 
     def _find_reference(self, index: int | None) -> int:
@@ -88,7 +104,7 @@ class Ensemble(BaseModel):
         return index
 
     def _check_together(self) -> None:
-        """What the first member has in common with all others."""
+        """Check that the members predict the same joints from the same box."""
         first = self.members[0].head
         width, height = first.decoder.input_size
         for name, member in zip(self.names, self.members):
@@ -107,10 +123,10 @@ class Ensemble(BaseModel):
     # -------------------------------------------------------------------------------- checkpoints
 
     def load_checkpoints(self) -> None:
-        """Load every member's checkpoint.
+        """Load the checkpoints of all members.
 
         Raises:
-            EnsembleError: If one is not there, cannot be read, or does not fit its member.
+            EnsembleError: If a checkpoint is missing, cannot be read or does not fit its member.
         """
         for name, member, path in zip(self.names, self.members, self.checkpoints):
             try:
@@ -120,7 +136,7 @@ class Ensemble(BaseModel):
         _note_loaded(self)
 
     def load_once(self) -> None:
-        """:meth:`load_checkpoints`, unless the members have their parameters already."""
+        """Call :meth:`load_checkpoints`, unless the members already have their weights."""
         if not self._is_loaded:
             self.load_checkpoints()
 
@@ -128,7 +144,7 @@ class Ensemble(BaseModel):
 
     def forward(self, inputs: Inputs, data_samples: list[PoseDataSample] | None = None,
                 mode: str = 'tensor') -> list[PoseDataSample]:
-        """Predict; an ensemble has no other mode."""
+        """Predict. An ensemble has no other mode than ``'predict'``."""
         if mode == 'loss':
             raise RuntimeError('Ensemble: an ensemble is not trained; train its members')
         if mode != 'predict':
@@ -139,26 +155,26 @@ class Ensemble(BaseModel):
         """Add ``pred_instances`` to the samples, as MMPose's top-down estimator does.
 
         Args:
-            inputs: Images as they come from the loader, (3, H, W) each, not normalized.
-            data_samples: Of the images.
+            inputs: Images from the loader, (3, H, W) each, not normalized.
+            data_samples: Samples of the images.
         """
         heatmaps = self.heatmaps(inputs, data_samples)
         reference = self.members[self.reference]
         fields = None
         if self.test_cfg.get('output_heatmaps', False):
             fields = [PixelData(heatmaps=maps) for maps in heatmaps]
-        for sample in data_samples:  # they describe the input of any one size
+        for sample in data_samples:  # they may describe the input of another member
             sample.set_metainfo(dict(input_size=reference.head.decoder.input_size))
         return reference.add_pred_to_datasample(
             reference.head.decode(heatmaps), fields, data_samples)
 
     def heatmaps(self, inputs: Inputs, data_samples: list[PoseDataSample]) -> Tensor:
-        """The averaged heatmaps (B, K, H, W), float32, of the reference member's size."""
+        """Compute the averaged heatmaps (B, K, H, W), float32, in the reference member's size."""
         self.load_once()
         size_hw = self.members[self.reference].head.decoder.heatmap_size[::-1]
         mean = 0
         for member, weight in zip(self.members, self.weights):
-            # It works on copies of the samples, which its preprocessor makes.
+            # The member's preprocessor copies the samples, so that all members get them unchanged.
             results = member.test_step(dict(
                 inputs=self._inputs_of(member, inputs), data_samples=data_samples))
             maps = torch.stack([result.pred_fields.heatmaps for result in results]).float()
@@ -177,16 +193,16 @@ class Ensemble(BaseModel):
 
 
 def resize_heatmaps(heatmaps: Tensor, size_hw: Sequence[int]) -> Tensor:
-    """Heatmaps of another input size, so that each joint stays where it is in the box.
+    """Resize heatmaps so that each joint keeps its place in the box.
 
-    A cell ``c`` lies at ``(c + 0.5) * stride`` input pixels. Inputs of two sizes show the same box,
-    so a place in it is the same fraction of the width of either: ``(c + 0.5) / W`` stays the same.
-    That is bilinear interpolation without aligned corners; aligned ones would move joints near the
-    border by up to ``0.5 / W - 0.5 / W'`` of the box.
+    A cell ``c`` lies at ``(c + 0.5) * stride`` input pixels. Inputs of different sizes show the
+    same box, so a place in the box is the same fraction of every width: ``(c + 0.5) / W`` does not
+    change. This is bilinear interpolation without aligned corners. Aligned corners would move
+    joints near the border by up to ``0.5 / W - 0.5 / W'`` of the box.
 
     Args:
         heatmaps: (B, K, H, W).
-        size_hw: Of the result.
+        size_hw: Size (H, W) of the result.
     """
     if tuple(heatmaps.shape[-2:]) == tuple(size_hw):
         return heatmaps
@@ -215,7 +231,7 @@ def _check_entry(index: int, member: object) -> None:
 
 
 def _build(name: str, path: str) -> TopdownPoseEstimator:
-    """The estimator of a member's config, which also gives out its heatmaps."""
+    """Build the estimator of a member's config so that it returns its heatmaps too."""
     if not os.path.isfile(path):
         raise EnsembleError(f'Ensemble: the config of {name} does not exist')
     try:
@@ -227,8 +243,8 @@ def _build(name: str, path: str) -> TopdownPoseEstimator:
     model_cfg = model_config(cfg)
     test_cfg = dict(model_cfg.get('test_cfg') or {})
     if test_cfg.get('output_keypoint_indices') is not None:
-        raise EnsembleError(f'Ensemble: {name} has test_cfg.output_keypoint_indices; members give '
-                            'all their joints')
+        raise EnsembleError(f'Ensemble: {name} has test_cfg.output_keypoint_indices; members must '
+                            'predict all joints')
     model_cfg.test_cfg = {**test_cfg, 'output_heatmaps': True}
     member = MMPOSE_MODELS.build(model_cfg)
     if not isinstance(member, TopdownPoseEstimator) or not member.with_head:

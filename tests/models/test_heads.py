@@ -66,6 +66,28 @@ def test_loss_is_the_sum_of_its_named_terms_and_equals_the_loss_on_drawn_targets
     torch.testing.assert_close(losses['loss_kpt'], expected)
 
 
+@pytest.mark.parametrize('supervised', [1, 2])
+def test_only_the_last_units_of_a_stage_are_supervised(supervised):
+    everything, module = head(), head(supervised_units=supervised)
+    first = 4 - supervised
+    assert set(module.state_dict()) == {
+        key for key in everything.state_dict() if int(key.split('.')[2]) >= first}
+    module.load_state_dict(everything.state_dict(), strict=False)
+    for found, expected in zip(module(features()), everything(features()), strict=True):
+        torch.testing.assert_close(found, expected[first:])
+    found, expected = (m.loss(features(), samples()) for m in (module, everything))
+    # Each unit still learns its own level.
+    for s in range(2):
+        for u in range(supervised):
+            kind = 'ohkm' if u == supervised - 1 else 'mse'
+            torch.testing.assert_close(found[f'stage{s}_unit{u}_{kind}'],
+                                       expected[f'stage{s}_unit{first + u}_{kind}'])
+    assert sum(name.startswith('stage') for name in found) == 2 * supervised
+    found['loss_kpt'].backward()
+    assert not [name for name, p in module.named_parameters() if p.grad is None]
+    torch.testing.assert_close(module.forward_last(features()), everything.forward_last(features()))
+
+
 def test_every_parameter_learns():
     module = head(prm=dict(position='feature'))
     module.loss(features(), samples())['loss_kpt'].backward()
@@ -120,6 +142,8 @@ def test_norm_reaches_every_layer():
     (dict(prm=dict()), 'prm position None'),
     (dict(loss=dict(num_stages=3)), 'its loss has num_stages=3'),
     (dict(loss=dict(topk=18)), r'set loss=dict\(topk=17\)'),
+    (dict(supervised_units=0), 'supervised_units=0, expected 1 or more'),
+    (dict(supervised_units=5), 'supervised_units=5, expected at most num_units=4'),
     (dict(num_units=3), 'the codec has 5 kernel_sizes, expected 4'),
 ])
 def test_bad_options(options, message):

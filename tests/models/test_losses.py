@@ -1,10 +1,11 @@
-"""The loss against golden numbers and a loop over everything it vectorises."""
+"""The loss against golden numbers and against a plain loop."""
 
 import numpy as np
 import pytest
 import torch
 
 from rsn_mm.models import CoarseToFineLoss
+from rsn_mm.models.losses import mse_loss, ohkm_loss
 from tests import golden
 
 
@@ -64,6 +65,44 @@ def test_terms_add_up_and_name_stage_and_unit():
     assert sum(terms.values()).item() == pytest.approx(loss(outputs, targets, flags).item())
     plain = CoarseToFineLoss(2)(outputs, targets, flags).item()
     assert loss(outputs, targets, flags).item() == pytest.approx(0.5 * plain)
+
+
+def levels_and_kinds(loss, outputs, targets, flags):
+    """What each unit of each stage learned: its level and the kind of its loss, found by value."""
+    found = {}
+    for (name, value), (s, u) in zip(loss.terms(outputs, targets, flags).items(),
+                                     np.ndindex(outputs.shape[:2])):
+        weight = 1 if u == outputs.shape[1] - 1 else 0.25
+        expected = {(level, kind): compute(outputs[s, u], targets[:, level], flags, *args)
+                    for level in range(targets.shape[1])
+                    for kind, compute, *args in (('mse', mse_loss),
+                                                 ('ohkm', ohkm_loss, loss.topk or 1))}
+        matches = [key for key, number in expected.items()
+                   if torch.isclose(value, number * (weight if key[1] == 'mse' else 1))]
+        assert len(matches) == 1 and name == f'stage{s}_unit{u}_{matches[0][1]}'
+        found[s, u] = matches[0]
+    return found
+
+
+@pytest.mark.parametrize('options, last_kind, last_shift', [
+    (dict(), 'ohkm', 1),
+    (dict(topk=None), 'mse', 1),
+    (dict(coarse_to_fine=False), 'ohkm', 0),
+    (dict(topk=None, coarse_to_fine=False), 'mse', 0),
+])
+def test_switches(options, last_kind, last_shift):
+    """OHKM and the finer targets of the last stage, each on and off, as in the released code."""
+    batch = list(map(torch.from_numpy, random_batch(2)))
+    assert levels_and_kinds(CoarseToFineLoss(2, **options), *batch) == {
+        (s, u): (u + s * last_shift, last_kind if u == 3 else 'mse')
+        for s in range(2) for u in range(4)}
+
+
+def test_topk_of_all_joints_is_the_mean_over_joints():
+    outputs, targets, flags = map(torch.from_numpy, random_batch(1))
+    term = CoarseToFineLoss(1, topk=16).terms(outputs, targets, flags)['stage0_unit3_ohkm']
+    errors = (outputs[0, 3] - targets[:, 4]).square().mean((-2, -1))
+    torch.testing.assert_close(term, torch.where(flags > 0, errors, 0).mean())
 
 
 def test_only_labeled_joints_reach_the_last_unit():

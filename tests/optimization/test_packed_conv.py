@@ -57,25 +57,26 @@ def test_equals_the_plain_convolution(options, with_relu, memory_format):
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize('addend_dtype', [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize('may_overwrite_addend', [False, True])
+@pytest.mark.parametrize('may_overwrite', [False, True])
 @pytest.mark.parametrize('with_relu', [False, True])
 @pytest.mark.parametrize('memory_format', [torch.channels_last, torch.contiguous_format])
-def test_sum_and_relu_equal_plain_ones(dtype, addend_dtype, may_overwrite_addend, with_relu, memory_format):
+def test_sum_and_relu_equal_plain_ones(dtype, addend_dtype, may_overwrite, with_relu,
+                                       memory_format):
     plain, x = conv(), image(dtype=dtype)
     addend = image(channels=10, dtype=addend_dtype, seed=1).to(memory_format=memory_format)
     expected = plain(x.float()) + addend
     expected = relu(expected) if with_relu else expected
     before = addend.clone()
     packed = PackedConv(copy.deepcopy(plain).to(dtype), relu=with_relu)
-    found = packed(x, addend, may_overwrite_addend=may_overwrite_addend)
+    found = packed(x, addend, may_overwrite_addend=may_overwrite)
     assert found.dtype == torch.promote_types(dtype, addend_dtype)
     tolerance = 1e-5 if dtype == addend_dtype == torch.float32 else 2e-2
     torch.testing.assert_close(found.float(), expected, atol=tolerance, rtol=tolerance)
-    assert may_overwrite_addend or torch.equal(addend, before)
+    assert may_overwrite or torch.equal(addend, before)
 
 
 @ON_CPU
-def test_memory_that_may_overwrite_addend_is_taken():
+def test_the_memory_of_the_addend_is_taken_where_that_is_allowed():
     packed = PackedConv(conv(), relu=True)
     addend = image(channels=10, seed=1).to(memory_format=torch.channels_last)
     assert packed(image(), addend, may_overwrite_addend=True).data_ptr() == addend.data_ptr()

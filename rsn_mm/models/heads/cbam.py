@@ -1,10 +1,10 @@
-"""Convolutional block attention (Woo et al., ECCV 2018) where the Pose Refine Machine stands."""
+"""Convolutional block attention (Woo et al., ECCV 2018) in the Pose Refine Machine's place."""
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from rsn_mm.errors import OptionError
+from rsn_mm.errors import OptionError, require_at_least
 from rsn_mm.registry import MODELS
 
 from ..layers import BN, conv_norm
@@ -13,30 +13,29 @@ from .squeeze_excitation import REDUCTION, channel_weights
 
 @MODELS.register_module(name='CBAM')
 class ConvBlockAttention(BaseModule):
-    """Weights of channels, then weights of places, for ``K(x)``.
+    """Weights for the channels of ``K(x)``, then weights for its places.
 
-    ``y = K(x) * sigmoid(FC(mean over places) + FC(max over places))`` with the same two fully
-    connected layers for both; ``out = y * sigmoid(conv([mean over channels, max over channels]))``.
-    ``K`` is the 3x3 convolution that the Pose Refine Machine begins with, norm and ReLU; with it
-    here too, what is compared is the attention alone.
+    ``y = K(x) * sigmoid(FC(mean over places) + FC(max over places))``, where both ``FC`` are the
+    same two fully connected layers, and
+    ``out = y * sigmoid(conv([mean over channels, max over channels]))``. ``K`` is a 3x3 convolution
+    with norm and ReLU, as in :class:`~rsn_mm.models.heads.SqueezeExcitation`.
 
     Args:
-        channels: Channels of input and output.
-        reduction: Channels over those between the two fully connected layers.
-        kernel_size: Of the convolution of the two maps.
-        norm_cfg: Normalization of ``K``; the other layers have a bias and no norm, as in the
-            paper's formulas.
+        channels: Channels of the input and of the output.
+        reduction: Channels divided by those between the two fully connected layers.
+        kernel_size: Size of the kernel that turns the two maps into one, odd.
+        norm_cfg: Normalization of ``K``; ``None`` for none. The other layers have a bias and no
+            norm, as in the formulas of the paper on CBAM.
 
     Shapes: (B, channels, H, W) to the same.
     """
 
     def __init__(self, channels: int, reduction: int = REDUCTION, kernel_size: int = 7,
-                 norm_cfg: dict = BN) -> None:
+                 norm_cfg: dict | None = BN) -> None:
         super().__init__()
-        if reduction < 1:
-            raise OptionError(f'CBAM: reduction={reduction}, expected 1 or more')
+        require_at_least('CBAM', 1, reduction=reduction)
         if kernel_size % 2 == 0:
-            raise OptionError(f'CBAM: kernel_size={kernel_size}, expected an odd one')
+            raise OptionError(f'CBAM: kernel_size={kernel_size}, expected an odd number')
         self.conv = conv_norm(channels, channels, 3, norm_cfg=norm_cfg)
         self.channel_path = channel_weights(channels, reduction)
         self.spatial_path = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2)

@@ -1,99 +1,89 @@
-"""Heatmaps of every unit of every stage, and the training and testing on them."""
+"""The head: heatmaps of every unit of every stage, their loss, and the keypoints in them."""
 
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
 from mmengine.structures import PixelData
 from mmpose.models.heads.base_head import BaseHead
 from mmpose.models.utils.tta import flip_heatmaps
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from rsn_mm.errors import OptionError
+from rsn_mm.errors import OptionError, require_at_least
 from rsn_mm.registry import KEYPOINT_CODECS, MODELS
 
-from ..decoder import resize
-from ..layers import BN, conv_norm
+from ..layers import BN
 from ..losses import CoarseToFineLoss
 from .accuracy import pck_accuracy
-from .attention import build_attention
+from .heatmap_predictor import HeatmapPredictor
 
 Features = Sequence[Sequence[Tensor]]
-
-PRM_POSITIONS = ('feature', 'heatmap')
-
-
-class HeatmapPredictor(BaseModule):
-    """1x1 and 3x3 convolution of one unit's feature, resized to the heatmap.
-
-    Args:
-        in_channels: Channels of the feature.
-        out_channels: Number of joints.
-        heatmap_size: (W, H).
-        prm: Config of a PRM or of what stands for it; with ``position='feature'`` it is in place of
-            the 1x1 convolution, with ``'heatmap'`` it refines the heatmaps.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, heatmap_size: Sequence[int],
-                 norm_cfg: dict, prm: dict | None = None) -> None:
-        super().__init__()
-        prm = dict(prm or {})
-        position = prm.pop('position', None)
-        prm.setdefault('norm_cfg', norm_cfg)
-        self.size_hw = tuple(heatmap_size)[::-1]
-        self.feature = (
-            build_attention(in_channels, **prm) if position == 'feature'
-            else conv_norm(in_channels, in_channels, norm_cfg=norm_cfg))
-        self.heatmap = conv_norm(in_channels, out_channels, 3, norm_cfg=norm_cfg, relu=False)
-        self.refine = (
-            build_attention(out_channels, **prm) if position == 'heatmap' else nn.Identity())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.refine(resize(self.heatmap(self.feature(x)), self.size_hw))
 
 
 @MODELS.register_module()
 class MultiStageRSNHead(BaseHead):
-    """The head of RSN and MSPN: a heatmap predictor behind every unit of every stage.
+    """The head of RSN and MSPN: a heatmap predictor for every unit of every stage.
 
-    Takes what ``rsn_mm.RSN`` (mode ``stages``) and MMPose's ``RSN`` and ``MSPN`` give. Training
-    wants the codec ``rsn_mm.RSNHeatmap`` as ``decoder``: the targets are drawn with it on the
-    model's device from the joint positions that it encoded in the loader.
+    It works with ``rsn_mm.RSN`` (mode ``stages``) and with MMPose's ``RSN`` and ``MSPN``. Training
+    needs the codec ``rsn_mm.RSNHeatmap`` as ``decoder``. The codec encodes joint positions in the
+    data loader, and with it the head draws the targets on the model's device.
 
     Args:
-        num_stages: Stages of the backbone.
+        num_stages: Number of stages of the backbone.
         out_channels: Number of joints K.
-        heatmap_size: (W, H); by default that of the codec.
-        num_units: Units of a stage.
+        heatmap_size: (W, H); by default the size of the codec's heatmaps.
+        num_units: Number of units per stage.
         unit_channels: Channels of the backbone's outputs.
+        supervised_units: How many units of each stage have a predictor and a loss, counted from the
+            finest one; by default all. Units are numbered from the first of them in the names of
+            the loss's terms.
         prm: Pose Refine Machine on the last unit of the last stage: ``dict(position='feature')``
-            (the paper's cost) or ``'heatmap'`` (the released class). ``type`` puts another
-            attention in its place, ``'SE'``, ``'CBAM'`` or any registered module that takes
-            ``channels`` and ``norm_cfg``. Other entries are arguments of that module.
-        norm_cfg: Normalization of every layer.
-        loss: Config of the loss; ``num_stages`` is filled in.
+            (it has the paper's cost) or ``dict(position='heatmap')`` (the released class). With
+            ``type`` another attention takes its place: ``'SE'``, ``'CBAM'`` or any registered
+            module with the arguments ``channels`` and ``norm_cfg``. All other entries are arguments
+            of that module.
+        norm_cfg: Normalization of every layer; ``None`` for none.
+        loss: Config of the loss; the head adds ``num_stages``.
         decoder: Config of the codec.
         init_cfg: Initialization; by default torch's own, as in the released code.
 
     Raises:
         OptionError: If options contradict each other, or features or labels do not fit them.
+
+    Example:
+        >>> backbone = rsn_mm.models.RSN(depth=18)
+        >>> head = rsn_mm.models.MultiStageRSNHead(num_stages=1, out_channels=17, decoder=dict(
+        ...     type='rsn_mm.RSNHeatmap', input_size=(48, 64)))
+        >>> features = backbone(torch.zeros(2, 3, 64, 48))
+        >>> heatmaps = head(features)  # of each stage and unit
+        >>> len(heatmaps), len(heatmaps[0]), tuple(heatmaps[0][-1].shape)
+        (1, 4, (2, 17, 16, 12))
+        >>> head.eval().predict(features, [None, None])[0].keypoints.shape
+        (1, 17, 2)
     """
 
     def __init__(self, num_stages: int, out_channels: int,
                  heatmap_size: Sequence[int] | None = None, num_units: int = 4,
-                 unit_channels: int = 256, prm: dict | None = None, norm_cfg: dict = BN,
-                 loss: dict | None = None, decoder: dict | None = None,
-                 init_cfg: dict | list | None = None) -> None:
+                 unit_channels: int = 256, supervised_units: int | None = None,
+                 prm: dict | None = None, norm_cfg: dict | None = BN, loss: dict | None = None,
+                 decoder: dict | None = None, init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
         self.decoder = KEYPOINT_CODECS.build(decoder) if decoder is not None else None
         if heatmap_size is None:
             if self.decoder is None:
                 raise OptionError('MultiStageRSNHead: neither heatmap_size nor decoder is given')
             heatmap_size = self.decoder.heatmap_size
-        self._check_options(num_stages, num_units, heatmap_size, prm)
+        if supervised_units is None:
+            supervised_units = num_units
+        require_at_least('MultiStageRSNHead', 1, num_stages=num_stages, num_units=num_units,
+                         supervised_units=supervised_units)
+        if supervised_units > num_units:
+            raise OptionError(f'MultiStageRSNHead: supervised_units={supervised_units}, expected '
+                              f'at most num_units={num_units}')
+        self._check_codec(num_units, heatmap_size)
         self.num_stages = num_stages
         self.num_units = num_units
+        self.first_supervised = num_units - supervised_units
         self.out_channels = out_channels
         self.unit_channels = unit_channels
 
@@ -102,27 +92,23 @@ class MultiStageRSNHead(BaseHead):
             raise OptionError(f'MultiStageRSNHead: num_stages={num_stages}, but its loss has '
                               f'num_stages={loss["num_stages"]}')
         self.loss_module = MODELS.build(loss)
-        topk = getattr(self.loss_module, 'topk', 0)
-        if topk > out_channels:
+        topk = getattr(self.loss_module, 'topk', None)
+        if topk is not None and topk > out_channels:
             raise OptionError(f'MultiStageRSNHead: its loss takes the topk={topk} worst joints of '
                               f'out_channels={out_channels}; set loss=dict(topk={out_channels})')
 
+        # Units without supervision have an identity, which is never called: so the others keep
+        # their place, and their names in checkpoints, whatever their number is.
         self.predictors = nn.ModuleList(
             nn.ModuleList(
                 HeatmapPredictor(
                     unit_channels, out_channels, heatmap_size, norm_cfg,
                     prm if (s, u) == (num_stages - 1, num_units - 1) else None)
+                if u >= self.first_supervised else nn.Identity()
                 for u in range(num_units))
             for s in range(num_stages))
 
-    def _check_options(self, num_stages: int, num_units: int, heatmap_size: Sequence[int],
-                       prm: dict | None) -> None:
-        for name, value in (('num_stages', num_stages), ('num_units', num_units)):
-            if value < 1:
-                raise OptionError(f'MultiStageRSNHead: {name}={value}, expected 1 or more')
-        if prm is not None and prm.get('position') not in PRM_POSITIONS:
-            raise OptionError(f'MultiStageRSNHead: prm position {prm.get("position")!r}, expected '
-                              f'one of {PRM_POSITIONS}')
+    def _check_codec(self, num_units: int, heatmap_size: Sequence[int]) -> None:
         if self.decoder is None:
             return
         if tuple(self.decoder.heatmap_size) != tuple(heatmap_size):
@@ -134,13 +120,21 @@ class MultiStageRSNHead(BaseHead):
                               f'{num_units + 1}, one more than num_units')
 
     def forward(self, feats: Features) -> list[list[Tensor]]:
-        """All heatmaps, ``[stage][unit]``, units coarse to fine, (B, K, H, W)."""
+        """Compute the heatmaps (B, K, H, W) of all supervised units.
+
+        Returns:
+            A list over stages of lists over units, coarse to fine.
+        """
         self._check_features(feats)
-        return [[predictor(x) for predictor, x in zip(predictors, units)]
+        first = self.first_supervised
+        return [[predictor(x) for predictor, x in zip(predictors[first:], units[first:])]
                 for predictors, units in zip(self.predictors, feats)]
 
     def forward_last(self, feats: Features) -> Tensor:
-        """The heatmaps that count, those of the last unit of the last stage, (B, K, H, W)."""
+        """Compute only the heatmaps of the last unit of the last stage, (B, K, H, W).
+
+        Predictions are made from these alone.
+        """
         self._check_features(feats)
         return self.predictors[-1][-1](feats[-1][-1])
 
@@ -159,17 +153,19 @@ class MultiStageRSNHead(BaseHead):
     def predict(self, feats: Features | Sequence[Features],
                 batch_data_samples: list[PoseDataSample],
                 test_cfg: dict | None = None) -> list | tuple[list, list]:
-        """Keypoints from the last heatmaps.
+        """Predict keypoints from the last heatmaps.
 
         Args:
-            feats: Features; with ``flip_test`` a pair, those of the images and of their mirrors.
-            batch_data_samples: For ``flip_indices``.
+            feats: Features of the images; with ``flip_test`` a pair, those of the images and those
+                of the mirrored images.
+            batch_data_samples: Samples of the images; the flip test reads their ``flip_indices``.
             test_cfg: ``flip_test``, ``flip_mode``, ``shift_heatmap`` and ``output_heatmaps`` as in
                 MMPose's heatmap heads.
 
         Returns:
-            Per image an ``InstanceData`` with ``keypoints`` (1, K, 2) in input pixels and
-            ``keypoint_scores`` (1, K); with ``output_heatmaps`` also the heatmaps as ``PixelData``.
+            An ``InstanceData`` per image with ``keypoints`` (1, K, 2) in input pixels and
+            ``keypoint_scores`` (1, K). With ``output_heatmaps`` also the heatmaps, as a
+            ``PixelData`` per image.
         """
         test_cfg = test_cfg or {}
         if not test_cfg.get('flip_test', False):
@@ -181,11 +177,14 @@ class MultiStageRSNHead(BaseHead):
     def predict_heatmaps(self, heatmaps: Tensor, mirrored: Tensor | None,
                          batch_data_samples: list[PoseDataSample],
                          test_cfg: dict) -> list | tuple[list, list]:
-        """As :meth:`predict`, from the heatmaps of the images and, in the flip test, the mirrors'.
+        """Predict as :meth:`predict` does, but from heatmaps.
 
         Args:
-            heatmaps: (B, K, H, W).
-            mirrored: (B, K, H, W) as the network gave them, left and right exchanged; or ``None``.
+            heatmaps: (B, K, H, W), of the images.
+            mirrored: (B, K, H, W), of the mirrored images, as the network computed them; ``None``
+                without a flip test.
+            batch_data_samples: As in :meth:`predict`.
+            test_cfg: As in :meth:`predict`.
         """
         if mirrored is not None:
             heatmaps = (heatmaps + flip_heatmaps(
@@ -199,15 +198,15 @@ class MultiStageRSNHead(BaseHead):
 
     def loss(self, feats: Features, batch_data_samples: list[PoseDataSample],
              train_cfg: dict | None = None) -> dict[str, Tensor]:
-        """Losses and accuracy of a batch.
+        """Compute the losses and the accuracy of a batch.
 
         Returns:
-            ``loss_kpt``, the total, which is what is minimized; its terms per stage and unit, for
-            the log; ``acc_pose``, the share of joints within 5% of the map.
+            ``loss_kpt``, the total, which is minimized; its terms per stage and unit, for the log;
+            and ``acc_pose``, the share of joints that are found within 5% of the map's size.
         """
         outputs = self.forward(feats)
         cells, flags = self._labels(batch_data_samples, outputs[-1][-1].device)
-        targets = self.decoder.render_cells(cells, flags)
+        targets = self.decoder.render_cells(cells, flags)[:, self.first_supervised:]
         terms = self.loss_module.terms(outputs, targets, flags)
         return {
             'loss_kpt': torch.stack(list(terms.values())).sum(),

@@ -1,4 +1,4 @@
-"""Pose Refine Machine, the attention of the paper's section 3.3 and Fig. 3."""
+"""The Pose Refine Machine, an attention module (paper, section 3.3 and Fig. 3)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,6 +15,7 @@ from ..layers import BN, conv_norm, norm_layers
 
 @contextmanager
 def _running_statistics(module: nn.Module) -> Iterator[None]:
+    """Let the norms inside a module use their running statistics."""
     norms = [norm for norm in norm_layers(module) if norm.training]
     for norm in norms:
         norm.eval()
@@ -29,26 +30,32 @@ def _running_statistics(module: nn.Module) -> Iterator[None]:
 class PoseRefineMachine(BaseModule):
     """``out = K(x) * (1 + beta * alpha)`` (paper, equation 3).
 
-    ``K`` is a 3x3 convolution; ``alpha`` weighs channels: two 1x1 convolutions of the globally
-    pooled ``K(x)`` and a sigmoid; ``beta`` weighs places, one map per channel: a 1x1 convolution, a
-    depth-wise one and a sigmoid. As in the released class every convolution is followed by a norm
-    and a ReLU, also the last one before each sigmoid.
+    ``K`` is a 3x3 convolution. ``alpha`` is a weight per channel, computed from the globally pooled
+    ``K(x)`` by two 1x1 convolutions and a sigmoid. ``beta`` is a weight per place and channel,
+    computed from ``K(x)`` by a 1x1 convolution, a depth-wise one and a sigmoid. As in the released
+    class every convolution has a norm and a ReLU, also the last one before each sigmoid.
 
-    A training batch of one has no batch statistics of pooled features; the channel path then uses
-    the running ones.
+    In a training batch of one image the pooled features have no batch statistics. The channel path
+    then uses the running statistics.
 
     Args:
-        channels: Channels of input and output.
-        kernel_size: Of the depth-wise convolution.
-        norm_cfg: Normalization of every layer.
+        channels: Channels of the input and of the output.
+        kernel_size: Size of the depth-wise convolution's kernel, odd.
+        norm_cfg: Normalization of every layer; ``None`` for none.
 
     Shapes: (B, channels, H, W) to the same.
+
+    Example:
+        >>> machine = rsn_mm.models.PoseRefineMachine(channels=17)
+        >>> tuple(machine(torch.zeros(2, 17, 16, 12)).shape)
+        (2, 17, 16, 12)
     """
 
-    def __init__(self, channels: int, kernel_size: int = 9, norm_cfg: dict = BN) -> None:
+    def __init__(self, channels: int, kernel_size: int = 9, norm_cfg: dict | None = BN) -> None:
         super().__init__()
         if kernel_size % 2 == 0:
-            raise OptionError(f'PoseRefineMachine: kernel_size={kernel_size}, expected an odd one')
+            raise OptionError(f'PoseRefineMachine: kernel_size={kernel_size}, expected an odd '
+                              'number')
         self.conv = conv_norm(channels, channels, 3, norm_cfg=norm_cfg)
         self.channel_path = nn.Sequential(
             conv_norm(channels, channels, norm_cfg=norm_cfg),
@@ -59,8 +66,8 @@ class PoseRefineMachine(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
-        single = self.training and len(x) == 1
-        with _running_statistics(self.channel_path) if single else nullcontext():
+        is_single = self.training and len(x) == 1
+        with _running_statistics(self.channel_path) if is_single else nullcontext():
             alpha = torch.sigmoid(self.channel_path(x.mean((-2, -1), keepdim=True)))
         beta = torch.sigmoid(self.spatial_path(x))
         return x * (1 + beta * alpha)

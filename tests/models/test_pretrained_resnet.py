@@ -122,9 +122,9 @@ def test_the_config_with_a_local_file(tmp_path):
 @pytest.mark.parametrize('change, message', [
     (lambda s: s.pop('layer1.0.conv1.weight'), 'it lacks layer1.0.conv1.weight'),
     (lambda s: s.update({'layer4.1.conv1.weight': torch.zeros(1)}),
-     'with no place in the network: layer4.1.conv1.weight'),
+     'the network has no place for layer4.1.conv1.weight'),
     (lambda s: s.update({'conv1.weight': torch.zeros(64, 1, 7, 7)}),
-     r'of another shape: conv1.weight \(64, 1, 7, 7\), expected \(64, 3, 7, 7\)'),
+     r'it has another shape of conv1.weight \(64, 1, 7, 7\), expected \(64, 3, 7, 7\)'),
 ])
 def test_what_does_not_fit_is_listed(change, message, tmp_path):
     state = tiny_state()
@@ -139,7 +139,7 @@ def test_what_does_not_fit_is_listed(change, message, tmp_path):
 @pytest.mark.parametrize('options, error, message', [
     (dict(unit='rsb'), CheckpointError, "units ResidualStepsBlock, expected unit='bottleneck'"),
     (dict(norm_cfg=dict(type='GN', num_groups=8)), CheckpointError,
-     'with no place in the network: bn1.weight'),
+     'the network has no place for bn1.weight'),
     (dict(norm_cfg=None), CheckpointError, 'it lacks conv1.bias'),
     (dict(unit='bottleneck'), CheckpointError, r'conv1.weight \(64, 64, 3, 3\), expected'),
     (dict(num_blocks=(2, 1, 1, 1)), CheckpointError, 'it lacks layer1.1.conv1.weight'),

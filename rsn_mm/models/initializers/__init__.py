@@ -1,3 +1,0 @@
-from .pretrained_resnet import PretrainedResNet
-
-__all__ = ['PretrainedResNet']

@@ -1,0 +1,38 @@
+"""The examples in docstrings run and give what they show."""
+
+import doctest
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+import torch
+
+import rsn_mm
+
+#: What every example may use without importing it.
+GLOBALS = dict(rsn_mm=rsn_mm, np=np, torch=torch)
+MODULES = sorted(module.name for module in pkgutil.walk_packages(rsn_mm.__path__, 'rsn_mm.')
+                 if module.name != 'rsn_mm.compat.torchvision_stand_in')
+#: Classes that must have an example.
+PUBLIC = [
+    rsn_mm.models.RSN, rsn_mm.models.MultiStageRSNHead, rsn_mm.models.PoseRefineMachine,
+    rsn_mm.models.CoarseToFineLoss, rsn_mm.models.Ensemble, rsn_mm.models.PretrainedResNet,
+    rsn_mm.codecs.RSNHeatmap, importlib.import_module('rsn_mm.models.units').ResidualUnit,
+]
+
+
+@pytest.mark.parametrize('name', MODULES)
+def test_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # examples may write files
+    tests = doctest.DocTestFinder(exclude_empty=True).find(
+        importlib.import_module(name), extraglobs=GLOBALS)
+    runner = doctest.DocTestRunner(
+        optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    for test in tests:
+        assert runner.run(test).failed == 0, test.name
+
+
+@pytest.mark.parametrize('cls', PUBLIC, ids=lambda cls: cls.__name__)
+def test_public_classes_have_an_example(cls):
+    assert doctest.DocTestParser().get_examples(cls.__doc__)
