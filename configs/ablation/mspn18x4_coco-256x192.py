@@ -1,0 +1,5 @@
+# Four stages of ResNet-18, to be compared with one stage of ResNet-101. That MSPN's table has this
+# network is inferred.
+_base_ = ['./resnet18_coco-256x192.py']
+
+model = dict(backbone=dict(num_stages=4), head=dict(num_stages=4))
