@@ -78,6 +78,14 @@ class ResidualUnit(CheckpointedModule):
         """
         return 4 if depth >= EXPANDED_DEPTH else 1
 
+    @property
+    def fused_features(self) -> tuple[str, ...]:
+        """Names of the features that are concatenated for ``fuse``, in the order of its inputs.
+
+        All have the same number of channels. Empty where ``fuse`` sees one feature.
+        """
+        return ()
+
     def features(self, x: Tensor) -> Tensor:
         """Compute the residual branch without its last layer."""
         raise NotImplementedError

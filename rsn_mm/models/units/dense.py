@@ -45,6 +45,10 @@ class DenseUnit(ResidualUnit):
         self.fuse = conv_norm(
             (num_branches + 1) * width, channels, norm_cfg=norm_cfg, module=ConvNormAdd)
 
+    @property
+    def fused_features(self) -> tuple[str, ...]:
+        return tuple(f'x{i}' for i in range(len(self.layers) + 1))
+
     def features(self, x: Tensor) -> Tensor:
         outputs = [self.entry(x)]
         for layer in self.layers:

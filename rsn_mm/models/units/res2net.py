@@ -47,6 +47,11 @@ class Res2NetUnit(ResidualUnit):
         self.fuse = conv_norm(
             num_branches * width, self.out_channels, norm_cfg=norm_cfg, module=ConvNormAdd)
 
+    @property
+    def fused_features(self) -> tuple[str, ...]:
+        # As in the paper's Table 2, where y1 is the split that no convolution sees.
+        return (*(f'y{i + 2}' for i in range(len(self.steps))), 'y1')
+
     def features(self, x: Tensor) -> Tensor:
         *splits, last = split_channels(self.split(x), len(self.steps) + 1)
         outputs: list[Tensor] = []

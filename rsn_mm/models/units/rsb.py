@@ -65,6 +65,10 @@ class ResidualStepsBlock(ResidualUnit):
     def default_expansion(depth: int, variant: str = 'paper', **options: object) -> int:
         return 1 if variant == 'released' else ResidualUnit.default_expansion(depth)
 
+    @property
+    def fused_features(self) -> tuple[str, ...]:
+        return tuple(f'y{i + 1}' for i in range(len(self.branches)))
+
     def features(self, x: Tensor) -> Tensor:
         splits = split_channels(self.split(x), len(self.branches))
         above: list[Tensor] = []  # outputs of the branch before the current one
