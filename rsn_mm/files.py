@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from matplotlib.figure import Figure
 from scipy.io import savemat
 
 from rsn_mm.errors import OutputError
 
 FilePath = str | os.PathLike
+#: Dots per inch of a figure.
+FIGURE_DPI = 150
 
 
 def check_new_file(path: FilePath, what: str, ending: str = '', overwrite: bool = False) -> None:
@@ -78,3 +81,14 @@ def write_matlab(path: FilePath, arrays: dict[str, np.ndarray], what: str) -> No
     check_new_file(path, what, '.mat')
     with written_whole(path) as file:
         savemat(file, arrays)
+
+
+def write_figure(figure: Figure, path: FilePath, what: str) -> None:
+    """Write a figure as a new PNG file.
+
+    Raises:
+        OutputError: See :func:`check_new_file`.
+    """
+    check_new_file(path, what, '.png')
+    with written_whole(path) as file:
+        figure.savefig(file, format='png', dpi=FIGURE_DPI)

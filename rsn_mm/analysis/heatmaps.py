@@ -74,18 +74,16 @@ def level_heatmaps(predictor: Predictor, image: str | Path | np.ndarray,
     """
     crop = predictor.crop(image, box_xyxy)
     model = predictor.model
-    inputs = model.data_preprocessor(pseudo_collate([crop]))['inputs']
-    stages = model.head(model.extract_feat(inputs.to(model.input_dtype)))
-
-    prediction, = model.test_step(pseudo_collate([crop]))
-    meta = prediction.metainfo
-    # Back from the photograph, which predictions are in, to the crop.
-    in_box = (prediction.pred_instances.keypoints[0] - meta['input_center']) / meta['input_scale']
+    batch = model.data_preprocessor(pseudo_collate([crop]))
+    inputs = batch['inputs'].to(model.input_dtype)
+    stages = model.head(model.extract_feat(inputs))
+    mirrored = model.heatmaps(inputs.flip(-1)) if model.test_cfg.get('flip_test') else None
+    prediction, = model.head.predict_heatmaps(
+        stages[-1][-1].float(), mirrored, batch['data_samples'], model.test_cfg)
     return LevelHeatmaps(
         image=np.ascontiguousarray(crop['inputs'].permute(1, 2, 0).numpy()[..., ::-1]),
         heatmaps=[[_to_numpy(maps[0]) for maps in units] for units in stages],
-        keypoints=(in_box + 0.5) * meta['input_size'],
-        scores=prediction.pred_instances.keypoint_scores[0],
+        keypoints=prediction.keypoints[0], scores=prediction.keypoint_scores[0],
         dataset_meta=predictor.dataset_meta)
 
 
@@ -111,7 +109,7 @@ def draw_heatmaps(person: LevelHeatmaps, title: str = '') -> Figure:
     # Gray, so that all color is the heatmap's.
     gray = cv2.cvtColor(cv2.cvtColor(person.image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     limit = max(maps.max() for units in person.heatmaps for maps in units)
-    scale = ScalarMappable(Normalize(0, max(limit, MIN_LIMIT)), COLORS)
+    scale = ScalarMappable(Normalize(0, max(limit, MIN_LIMIT), clip=True), COLORS)
     upper, lower = figure.subfigures(2, height_ratios=heights)
 
     grid = upper.subplots(len(person.heatmaps), columns, squeeze=False)
@@ -145,10 +143,10 @@ def _draw_image(axes: Axes, image: np.ndarray, title: str) -> None:
 
 
 def _lay_over(axes: Axes, heatmap: np.ndarray, scale: ScalarMappable) -> None:
-    """Show a map over the image that is drawn, the more of the image the lower the map is."""
+    """Draw a map over the image: the lower the map, the more of the image shows through."""
     height, width = axes.images[0].get_array().shape[:2]
     colors = scale.to_rgba(heatmap)
-    colors[..., 3] = np.clip(MIN_OPACITY + (1 - MIN_OPACITY) * scale.norm(heatmap), 0, 1)
+    colors[..., 3] = MIN_OPACITY + (1 - MIN_OPACITY) * scale.norm(heatmap)
     # A cell c of stride s covers the pixels s * c to s * (c + 1).
     axes.imshow(colors, extent=(0, width, height, 0), interpolation='bilinear')
 

@@ -119,18 +119,18 @@ class Predictor:
         return [self._gather(each) for each in people]
 
     def crop(self, image: Image, box_xyxy: Sequence[float] | np.ndarray | None = None) -> dict:
-        """What the network is given of one box.
+        """Return what the network gets for one box.
 
         Args:
-            image: A path, or a picture (H, W, 3) uint8 in BGR.
-            box_xyxy: (4, ) in image pixels; the whole image for ``None``.
+            image: A path, or an array (H, W, 3) uint8 in BGR.
+            box_xyxy: (4, ) in image pixels, or ``None`` for the whole image.
 
         Returns:
             ``inputs``, the crop (3, H, W) uint8, and ``data_samples``, where it lies in the image.
 
         Raises:
             MissingFileError: If the image does not exist.
-            OptionTypeError, OptionError: If image or box cannot be used.
+            OptionTypeError, OptionError: If the image or the box cannot be used.
         """
         boxes = as_boxes(None if box_xyxy is None else [box_xyxy], 1)
         (_, sample), = self._crops(as_images(image), boxes)
