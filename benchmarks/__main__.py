@@ -9,7 +9,8 @@ from rich.console import Console
 
 from benchmarks import STEPS, machine, report
 from benchmarks.steps import Settings
-from rsn_mm.cli import common as cli
+from rsn_mm.cli.running import run_command
+from rsn_mm.errors import CommandError
 
 WIDTH = 120
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -17,7 +18,8 @@ RECIPE = CONFIGS / '_base_/coco_256x192.py'
 DEFAULT_DATA = CONFIGS / 'rsn/rsn18_synthetic-128x96.py'
 
 
-def parse_args() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description='Time each step against MMPose 1.3.2, both in turns in one process: the '
         "network is MMPose's RSN-18 with the same weights on both sides. Ratios are medians over "
@@ -37,40 +39,36 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--threads', type=int, help="processor threads (default torch's)")
     parser.add_argument('--out', type=Path, metavar='DIR',
                         help='a new folder for benchmark.json, benchmark.md and benchmark.png')
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    with cli.clear_errors():
-        check(args)
-        if args.threads:
-            torch.set_num_threads(args.threads)
-        if args.out:
-            args.out.mkdir(parents=True)
-        run(args)
+    return parser
 
 
 def check(args: argparse.Namespace) -> None:
+    """Refuse options that cannot be carried out."""
     for option, value in (('--rounds', args.rounds), ('--threads', args.threads)):
         if value is not None and value < 1:
-            raise cli.CommandError(f'{option} {value}: expected 1 or more')
+            raise CommandError(f'{option} {value}: expected 1 or more')
     if args.out and args.out.exists():
-        raise cli.CommandError(f'--out {args.out} is there already: remove it or choose another '
+        raise CommandError(f'--out {args.out} is there already: remove it or choose another '
                                'name')
     if not Path(args.data).is_file():
-        raise cli.CommandError(f'--data: config {args.data} does not exist')
+        raise CommandError(f'--data: config {args.data} does not exist')
     if args.checkpoint is None and args.steps == ['precision']:
-        raise cli.CommandError('--steps precision needs --checkpoint, of the model of --data')
+        raise CommandError('--steps precision needs --checkpoint, of the model of --data')
     if args.checkpoint is not None and not Path(args.checkpoint).is_file():
-        raise cli.CommandError(f'--checkpoint {args.checkpoint} does not exist')
+        raise CommandError(f'--checkpoint {args.checkpoint} does not exist')
     try:
         torch.empty(0, device=args.device)
     except (RuntimeError, AssertionError) as error:
-        raise cli.CommandError(f'--device {args.device}: {error}') from error
+        raise CommandError(f'--device {args.device}: {error}') from error
 
 
-def run(args: argparse.Namespace) -> None:
+def benchmark(args: argparse.Namespace) -> None:
+    """Run the races of the options and print them."""
+    check(args)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.out:
+        args.out.mkdir(parents=True)
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
@@ -92,6 +90,12 @@ def run(args: argparse.Namespace) -> None:
             (args.out / 'benchmark.json').write_text(report.to_json(about, rates, races))
             (args.out / 'benchmark.md').write_text(report.to_markdown(about, rates, races))
             report.plot(races, args.out / 'benchmark.png')
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = build_parser()
+    run_command(benchmark, parser.parse_args(), parser.prog)
 
 
 if __name__ == '__main__':

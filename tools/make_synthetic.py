@@ -1,67 +1,7 @@
+#!/usr/bin/env python
 """Generate pictures of people with exact keypoints, as a COCO or an MPII dataset on disk."""
 
-import argparse
-import sys
-
-from rsn_mm.synthetic import SceneOptions, SplitOptions, write_split
-
-
-def parse_args() -> argparse.Namespace:
-    scene = SceneOptions()
-    width, height = scene.size_wh
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('out', metavar='OUT', help='folder; gets one folder per split')
-    parser.add_argument('--train', type=int, default=1500, metavar='N',
-                        help='training images, 0 for no such split')
-    parser.add_argument('--val', type=int, default=200, metavar='N',
-                        help='validation images, 0 for no such split')
-    parser.add_argument('--seed', type=int, default=0, help='the same seed gives the same bytes')
-    parser.add_argument('--format', choices=('coco', 'mpii'), default='coco',
-                        help='coco: 17 keypoints; mpii: 16 joints and headboxes.mat')
-    parser.add_argument('--size', type=size_wh, default=f'{width}x{height}', metavar='WxH',
-                        help='image size in pixels')
-    parser.add_argument('--people-max', type=int, default=scene.people_max, metavar='N',
-                        help='most people in an image')
-    parser.add_argument('--occlusion', type=float, default=scene.occlusion, metavar='0..1',
-                        help='how much people overlap and things stand in front of them')
-    parser.add_argument('--pose-variety', type=float, default=scene.pose_variety, metavar='0..1',
-                        help='0: all stand and face the camera; 1: all poses and views')
-    parser.add_argument('--degradation', type=float, default=scene.degradation, metavar='0..1',
-                        help='noise, blur and poor exposure')
-    parser.add_argument('--workers', type=int, metavar='N',
-                        help='processes that draw; by default one per processor')
-    parser.add_argument('--overwrite', action='store_true',
-                        help='replace splits that were generated before')
-    return parser.parse_args()
-
-
-def size_wh(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.lower().split('x'))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f'expected WxH such as 320x256, got {text!r}') from None
-    return width, height
-
-
-def main() -> int:
-    args = parse_args()
-    try:
-        if args.train == 0 and args.val == 0:
-            raise ValueError('--train 0 --val 0: expected at least one image in one split')
-        scene = SceneOptions(size_wh=args.size, people_max=args.people_max,
-                             occlusion=args.occlusion, pose_variety=args.pose_variety,
-                             degradation=args.degradation)
-        splits = [SplitOptions(split=split, num_images=number, seed=args.seed,
-                               format=args.format, scene=scene)
-                  for split, number in (('train', args.train), ('val', args.val)) if number != 0]
-        for split in splits:
-            print(write_split(args.out, split, args.workers, args.overwrite))
-    except (ValueError, OSError) as error:
-        print(f'make_synthetic.py: error: {error}', file=sys.stderr)
-        return 2
-    return 0
-
+from rsn_mm.cli.make_synthetic import main
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

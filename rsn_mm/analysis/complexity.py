@@ -60,8 +60,7 @@ def measure(cfg: Config, input_size_wh: tuple[int, int] | None = None) -> Comple
     codec = getattr(getattr(model, 'head', None), 'decoder', None)
     size_wh = input_size_wh or getattr(codec, 'input_size', None)
     if size_wh is None:
-        raise OptionError('the model has no codec that tells the input size; give it '
-                          '(--input-size)')
+        raise OptionError('the model has no codec that tells the input size')
     params = sum(p.numel() for p in model.parameters())
     tested, all_heads = _count(model, size_wh)
     without_prm = tested

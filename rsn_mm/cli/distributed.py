@@ -1,4 +1,4 @@
-"""Distributed runs on machines without a GPU, which mmengine alone cannot."""
+"""Distributed runs: their processes, and gloo for machines without a GPU."""
 
 import atexit
 import os
@@ -18,13 +18,14 @@ RANK_VARIABLES = dict(
     pytorch=('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
     slurm=('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
     mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'))
+LAUNCHERS = ('none', *RANK_VARIABLES)
 
 
 def prepare(cfg: Config) -> None:
-    """Before ``Runner.from_cfg``: let a distributed run without a GPU go over gloo.
+    """Let a distributed run without a GPU go over gloo; call it before ``Runner.from_cfg``.
 
-    mmengine would ask for CUDA whatever the backend. With ``launcher='none'``, with a GPU, and
-    where the process group is there already, nothing is done.
+    mmengine would ask for CUDA whatever the backend. Nothing is done with ``launcher='none'``,
+    with a GPU, or if the process group exists already.
 
     Args:
         cfg: The run's config, whose ``model_wrapper_cfg`` is set.
@@ -44,16 +45,28 @@ def prepare(cfg: Config) -> None:
         cfg.model_wrapper_cfg = {**wrapper, 'type': 'rsn_mm.CPUDistributedDataParallel'}
 
 
-def leave() -> None:
-    """End a process of a distributed run over gloo that has done its work, with status 0.
+def is_first_process() -> bool:
+    """Whether this is the process that speaks for a run, also before the process group exists."""
+    return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
 
-    Gloo's threads drop their last tensors when they please. Where the interpreter is being torn
-    down by then, the process aborts ("terminate called without an active exception"), although
-    everything is written. So it ends without being torn down. Other processes go on.
+
+def close_process_group() -> None:
+    """Close the process group, if there is one."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def exit_without_teardown() -> None:
+    """End a process of a distributed run over gloo with status 0; other processes go on.
+
+    The last step of a command that has done its work. Gloo's threads release their last tensors
+    at a time of their own. If the interpreter is being torn down by then, the process aborts
+    ("terminate called without an active exception"), although everything has been written. So the
+    process ends without that teardown.
     """
     if not dist.is_initialized() or dist.get_backend() != 'gloo':
         return
-    dist.barrier()  # who leaves closes connections that the others may still use
+    dist.barrier()  # a process that ends closes connections that the others may still use
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -11,7 +11,8 @@ from mmengine.registry import MODELS, init_default_scope
 from mmpose.models import build_pose_estimator
 from torch import Tensor, nn
 
-from rsn_mm.cli import common as cli
+from rsn_mm.cli.configs import load_config
+from rsn_mm.cli.options import add_config_options
 from tests import golden
 
 ROOT = Path(__file__).parents[2]
@@ -28,12 +29,12 @@ def mmpose_config(name: str) -> Config:
 def named_config(info: dict) -> Config:
     """The config of a conversion, its options given as on a command line."""
     parser = argparse.ArgumentParser()
-    cli.add_config_options(parser)
+    add_config_options(parser)
     words = [str(ROOT / info['config'])]
     if info['cfg_options']:
         words += ['--cfg-options', *info['cfg_options']]
     args = parser.parse_args(words)
-    return cli.load_config(args.config, args.cfg_options)
+    return load_config(args.config, args.cfg_options)
 
 
 def build(cfg: Config, device: str = 'cpu') -> nn.Module:

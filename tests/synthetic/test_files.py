@@ -73,7 +73,7 @@ def test_command_writes_the_same_bytes_in_its_own_process(tmp_path):
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / 'a' / 'train') == contents(write(tmp_path / 'b', split(NUMBER)))
     again = run_tool(tmp_path / 'a', '--train', NUMBER, '--val', 0, '--size', '128x112')
-    assert again.returncode == 2 and 'people_max is 2 there, 3 is asked for' in again.stderr
+    assert again.returncode == 1 and 'people_max is 2 there, 3 is asked for' in again.stderr
 
 
 def test_command_explains_itself():

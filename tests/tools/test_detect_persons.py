@@ -1,7 +1,6 @@
 """tools/detect_persons.py: what a detector of mmdet finds becomes boxes of a pose test."""
 
 import json
-import runpy
 import shutil
 from pathlib import Path
 
@@ -204,14 +203,10 @@ def test_checkpoints_that_do_not_fit(run, monkeypatch, tmp_path, checkpoint, opt
 
 def test_ops_that_are_not_there_are_named(run, tmp_path, monkeypatch):
     from rsn_mm.compat.mmcv_extension import MissingOpError
-    main = runpy.run_path(str(ROOT / 'tools' / 'detect_persons.py'))['main']
 
     def missing(*args):
         raise MissingOpError('the op roi_align_forward of mmcv is compiled code')
 
-    monkeypatch.setitem(main.__globals__, 'detect', missing)
-    monkeypatch.setattr('sys.argv', ['detect_persons.py', str(DETECTOR), str(run / 'det.pth'),
-                                     str(run / 'persons.json'), str(tmp_path / 'out.json'),
-                                     *OPTIONS])
-    with pytest.raises(SystemExit, match='error: the op roi_align_forward of mmcv is compiled'):
-        main()
+    monkeypatch.setattr('rsn_mm.cli.detect_persons.detect', missing)
+    error = detect(run, run / 'persons.json', tmp_path / 'out.json')
+    assert 'error: the op roi_align_forward of mmcv is compiled' in error

@@ -2,13 +2,13 @@
 
 import random
 import re
-import runpy
 
 import pytest
 import yaml
 from mmengine.config import Config
 
 from rsn_mm.analysis.complexity import measure
+from rsn_mm.cli import get_flops
 from tests.tools.tiny_run import ROOT, call
 
 CONFIGS = ROOT / 'configs' / 'rsn'
@@ -188,9 +188,9 @@ def test_options(capsys):
     assert call('get_flops.py', config, '--input-size', 96, 128, '--cfg-options',
                 'model.head.decoder=None', 'model.head.heatmap_size=24,32') is None
     assert '│ 96x128 │' in capsys.readouterr().out
-    assert 'no codec that tells the input size' in call(
-        'get_flops.py', config, '--cfg-options', 'model.head.decoder=None',
-        'model.head.heatmap_size=24,32')
+    error = call('get_flops.py', config, '--cfg-options', 'model.head.decoder=None',
+                 'model.head.heatmap_size=24,32')
+    assert 'no codec that tells the input size; --input-size W H gives it' in error
     assert 'expected two positive' in call('get_flops.py', config, '--input-size', 0, 128)
     assert 'config no.py does not exist' in call('get_flops.py', 'no.py')
 
@@ -204,13 +204,10 @@ def test_only_configs_that_were_not_named_are_left_out(capsys, monkeypatch, tmp_
     (tmp_path / 'good.py').write_text(f'_base_ = [{str(good)!r}]\n')
     (tmp_path / 'detector.py').write_text(
         f'_base_ = [{str(good)!r}]\nmodel = dict(head=dict(decoder=None, heatmap_size=(48, 64)))\n')
-    tool = runpy.run_path(str(ROOT / 'tools' / 'get_flops.py'))['main']
-    monkeypatch.setitem(tool.__globals__, 'CONFIGS', tmp_path)
-    monkeypatch.setattr('sys.argv', ['get_flops.py'])
-    tool()
+    monkeypatch.setattr(get_flops, 'CONFIGS', tmp_path)
+    assert call('get_flops.py') is None
     printed = capsys.readouterr()
     assert list(rows_of(printed.out)) == ['good']
     assert f'left out {tmp_path / "detector.py"}: the model has no codec' in printed.err
-    monkeypatch.setattr('sys.argv', ['get_flops.py', '--cfg-options', bad])
-    with pytest.raises(SystemExit, match='no network can be measured\n.*detector.py'):
-        tool()
+    error = call('get_flops.py', '--cfg-options', bad)
+    assert re.search('no network can be measured\n.*detector.py', error)

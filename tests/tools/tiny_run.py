@@ -56,6 +56,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=1),
     checkpoint=dict(type='rsn_mm.CheckpointHook', interval=1, max_keep_ckpts=1),
     visualization=dict(type='PoseVisualizationHook', enable=False))
+custom_hooks = [dict(type='rsn_mm.CheckDataHook')]
 visualizer = dict(type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')])
 randomness = dict(seed=0)
 env_cfg = dict(mp_cfg=dict(mp_start_method='fork', opencv_num_threads=1))

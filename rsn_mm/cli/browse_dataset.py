@@ -1,0 +1,125 @@
+"""Draw what a network is trained or tested on: images, joints and target heatmaps."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmcv.transforms import LoadImageFromFile
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.registry import init_default_scope
+from mmpose.datasets.transforms import TopdownAffine
+from mmpose.registry import KEYPOINT_CODECS
+
+from rsn_mm.codecs.rsn_heatmap import HEATMAP_SCALE
+from rsn_mm.datasets.checks import leaf_datasets, source_of, transforms_of
+from rsn_mm.datasets.transforms import LoadVisibility
+from rsn_mm.errors import CommandError, DataError
+
+from .configs import load_config
+from .options import add_config_options
+from .running import build_dataset, run_command
+from .sample_pictures import draw_box, draw_person, draw_targets, with_caption
+
+MODES = ('original', 'transformed', 'targets')
+#: Pictures are enlarged to about this height, in pixels.
+HEIGHT = 512
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description='Draw samples of a dataset with their joints and skeleton: visible joints '
+        'green, occluded ones orange, unlabeled ones gray.')
+    add_config_options(parser)
+    parser.add_argument('--phase', choices=('train', 'val', 'test'), default='train',
+                        help='whose data and pipeline (default train)')
+    parser.add_argument('--mode', choices=MODES, default='targets',
+                        help='the image as it is; what the network sees; or that and the target '
+                        'heatmaps of every level, the largest over the joints (default)')
+    parser.add_argument('--number', type=int, default=20,
+                        help='of samples, evenly spread over the data (default 20)')
+    parser.add_argument('--out-dir', help='a new or empty folder (default browse/CONFIG)')
+    parser.add_argument('--seed', type=int, default=0, help='of the augmentation (default 0)')
+    return parser
+
+
+def load_samples(dataset: BaseDataset, number: int) -> list[dict]:
+    """Samples as they are before the pipeline."""
+    count = min(number, len(dataset))
+    return [dataset.get_data_info(int(i)) for i in np.linspace(0, len(dataset) - 1, count)]
+
+
+def run_pipeline(dataset: BaseDataset, sample: dict, last: type) -> dict:
+    """Run the dataset's transforms up to and with the first one of a class."""
+    transforms = transforms_of(dataset)
+    if getattr(dataset, 'bbox_file', None):  # MMPose fills in joints at 0, 0
+        sample['keypoints_visible'] = np.zeros_like(sample['keypoints_visible'])
+    elif not any(isinstance(t, LoadVisibility) for t in transforms):
+        # Test pipelines have no need of the flags; pictures have.
+        sample = LoadVisibility('coco' if 'raw_ann_info' in sample else 'binary')(sample)
+    for transform in transforms:
+        sample = transform(sample)
+        if isinstance(transform, last):
+            return sample
+    raise DataError(f'{source_of(dataset)}: its pipeline has no {last.__name__}')
+
+
+def target_heatmaps(cfg: Config, sample: dict) -> np.ndarray:
+    """Targets (L, K, H, W) in 0..1, as the head draws them from the sample."""
+    codec_cfg = cfg.model.get('head', {}).get('decoder')
+    codec = codec_cfg and KEYPOINT_CODECS.build(codec_cfg)
+    if not hasattr(codec, 'render'):
+        raise DataError('--mode targets draws what the codec rsn_mm.RSNHeatmap of the head '
+                        f'(decoder) renders; found {codec_cfg and codec_cfg.type!r}')
+    return codec.render(sample['transformed_keypoints'].astype(np.float32),
+                        sample['keypoints_visible'])[0] / HEATMAP_SCALE
+
+
+def draw(cfg: Config, dataset: BaseDataset, sample: dict, mode: str) -> np.ndarray:
+    """The picture of a sample, which is as it was before the pipeline."""
+    if mode == 'original':
+        sample = run_pipeline(dataset, sample, LoadImageFromFile)
+        scale = HEIGHT / sample['img'].shape[0]
+        image = draw_person(sample['img'], sample, sample['keypoints'][0], scale)
+        draw_box(image, sample['bbox'][0], scale)
+        return with_caption(image)
+    sample = run_pipeline(dataset, sample, TopdownAffine)
+    image, scale = sample['img'], HEIGHT / sample['img'].shape[0]
+    joints = draw_person(image, sample, sample['transformed_keypoints'][0], scale)
+    panels = [with_caption(joints)]
+    if mode == 'targets':
+        panels += draw_targets(cv2.resize(image, joints.shape[1::-1]), target_heatmaps(cfg, sample))
+    return np.concatenate(panels, axis=1)
+
+
+def browse_dataset(args: argparse.Namespace) -> None:
+    """Draw samples of a dataset of the config."""
+    cfg = load_config(args.config, args.cfg_options)
+    out_dir = Path(args.out_dir or Path('browse', Path(args.config).stem))
+    if out_dir.is_dir() and any(out_dir.iterdir()):
+        raise CommandError(f'{out_dir} holds files already: choose another --out-dir')
+    if args.number < 1:
+        raise CommandError(f'--number {args.number}: expected 1 or more')
+    loader = cfg.get(f'{args.phase}_dataloader')
+    if loader is None:
+        raise CommandError(f'{args.config} has no {args.phase}_dataloader')
+    np.random.seed(args.seed)
+    init_default_scope(cfg.get('default_scope') or 'mmpose')
+    datasets = list(leaf_datasets(build_dataset(loader.dataset)))
+    out_dir.mkdir(parents=True, exist_ok=True)
+    written = 0
+    for dataset in datasets:
+        for sample in load_samples(dataset, args.number):
+            name = f'{written:05d}_{Path(sample["img_path"]).stem}_{sample.get("id")}.jpg'
+            cv2.imwrite(str(out_dir / name), draw(cfg, dataset, sample, args.mode))
+            written += 1
+    print(f'{written} pictures in {out_dir}')
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = build_parser()
+    run_command(browse_dataset, parser.parse_args(argv), parser.prog)

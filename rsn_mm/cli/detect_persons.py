@@ -1,0 +1,113 @@
+"""Detect persons with a detector of mmdet, for tests on detected boxes."""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rsn_mm.errors import CommandError
+from rsn_mm.files import check_new_file, write_json
+
+from .configs import load_config
+from .detectors import build_detector, detect, label_of
+from .options import add_config_options
+from .running import run_command
+
+IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description='Detect the persons of images with a detector of mmdet, and write them as a '
+        'detection file (bbox_file of a dataset, --detections of tools/test.py).')
+    add_config_options(parser)
+    parser.add_argument('checkpoint', help='its checkpoint, file or URL')
+    parser.add_argument('images', help="annotation file in COCO's format, of whose images the "
+                        'persons are detected (annotations in it are not looked at); or a folder '
+                        'of images whose names are their ids, as in COCO')
+    parser.add_argument('out', help='JSON file to write')
+    parser.add_argument('--img-dir', help='where the images of an annotation file lie (default its '
+                        'own folder)')
+    parser.add_argument('--category', default='person', metavar='NAME|LABEL',
+                        help="the detector's name or label for persons (default person)")
+    parser.add_argument('--score-thr', type=float, default=0., metavar='SCORE',
+                        help='leave out what the detector is less sure of (default 0, all)')
+    parser.add_argument('--batch-size', type=int, default=1, help='of images (default 1)')
+    parser.add_argument('--device', help='cpu or cuda:N (default a GPU where there is one)')
+    return parser
+
+
+def find_images(source: str, img_dir: str | None) -> dict[int, Path]:
+    """Paths by image id.
+
+    Args:
+        source: Annotation file or folder.
+        img_dir: Of the images of an annotation file.
+
+    Raises:
+        CommandError: If there are none, one does not exist, or a name is no id.
+    """
+    if os.path.isdir(source):
+        if img_dir is not None:
+            raise CommandError(f'--img-dir {img_dir}: {source} is the folder of the images')
+        images = images_of_folder(Path(source))
+    elif os.path.isfile(source):
+        images = images_of_file(source, Path(img_dir or os.path.dirname(source)))
+    else:
+        raise CommandError(f'{source} does not exist, expected an annotation file or a folder '
+                               'of images')
+    if not images:
+        raise CommandError(f'{source} has no images')
+    missing = [str(path) for path in images.values() if not path.is_file()]
+    if missing:
+        raise CommandError(f'{len(missing)} of {len(images)} images do not exist, the first is '
+                               f'{missing[0]}; --img-dir tells where they lie')
+    return images
+
+
+def images_of_folder(folder: Path) -> dict[int, Path]:
+    images = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in IMAGE_ENDINGS:
+            continue
+        if not path.stem.isdecimal():
+            raise CommandError(f'{path}: its name is no image id; name the annotation file '
+                                   'that has the ids instead of the folder')
+        if int(path.stem) in images:
+            raise CommandError(f'{path} and {images[int(path.stem)]} have the same image id')
+        images[int(path.stem)] = path
+    return images
+
+
+def images_of_file(path: str, folder: Path) -> dict[int, Path]:
+    try:
+        content = json.loads(Path(path).read_text())
+        return {image['id']: folder / image['file_name'] for image in content['images']}
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{path}: expected COCO's format, 'images' with 'id' and "
+                               f"'file_name' ({type(error).__name__}: {error})") from error
+
+
+def detect_persons(args: argparse.Namespace) -> None:
+    """Detect the persons of the options' images and write them."""
+    check_new_file(args.out, 'OUT', '.json')
+    if args.batch_size < 1:
+        raise CommandError(f'--batch-size {args.batch_size}: expected 1 or more')
+    if not 0 <= args.score_thr <= 1:
+        raise CommandError(f'--score-thr {args.score_thr}: expected 0 to 1')
+    cfg = load_config(args.config, args.cfg_options)
+    images = find_images(args.images, args.img_dir)
+    detector = build_detector(cfg, args.checkpoint, args.device)
+    label = label_of(args.category, detector)
+    persons = list(detect(detector, images, label, args.score_thr, args.batch_size))
+    write_json(args.out, persons, 'OUT')
+    print(f'{len(persons)} persons in {len({p["image_id"] for p in persons})} of '
+          f'{len(images)} images: {args.out}')
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = build_parser()
+    run_command(detect_persons, parser.parse_args(argv), parser.prog)

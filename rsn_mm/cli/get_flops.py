@@ -1,0 +1,125 @@
+"""Print the size of networks: parameters, and GFLOPs counted as in the papers."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from rsn_mm.analysis.complexity import Complexity, measure
+from rsn_mm.errors import CommandError, OptionError
+
+from .configs import load_config
+from .options import add_config_options
+from .running import run_command
+
+#: The repository, whose configs are measured if none is named.
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / 'configs'
+HEADER = ('network', 'input', 'params (M)', 'GFLOPs', 'paper', 'deviation', 'all heads', 'PRM')
+#: Columns, where the output is no terminal that knows its width.
+WIDTH = 120
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description='Print parameters and GFLOPs of networks. GFLOPs are multiply-adds of '
+        'convolutions over 2^30, for one image without its mirror image, as the papers count: '
+        '"GFLOPs" what runs in testing, where a multi-stage head gives the last heatmaps only, '
+        '"all heads" as in training, "PRM" what the Pose Refine Machine, or what is in its place, '
+        'adds. '
+        '"paper" is what the RSN paper reports, if it does (from the metafiles of configs/), and '
+        '"deviation" how far "GFLOPs" is from it.')
+    add_config_options(parser, several=True)
+    parser.add_argument('--input-size', nargs=2, type=int, metavar=('W', 'H'),
+                        help="instead of the codec's; for detectors, which have none")
+    parser.add_argument('--markdown', action='store_true', help='print the table of docs')
+    return parser
+
+
+def papers_gflops() -> dict[Path, float]:
+    """What the paper reports, by config; nothing where the package is installed without configs."""
+    if not (ROOT / 'model-index.yml').is_file():
+        return {}
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    return {
+        ROOT / model['Config']: model['Metadata']['Paper GFLOPs']
+        for metafile in index['Import']
+        for model in yaml.safe_load((ROOT / metafile).read_text())['Models']
+        if 'Paper GFLOPs' in model['Metadata']}
+
+
+def row(name: str, size: Complexity, paper: float | None) -> tuple[str, ...]:
+    """Cells of a network, in the order of the header."""
+    return (
+        name, '{}x{}'.format(*size.input_size_wh), f'{size.params / 1e6:.1f}',
+        f'{size.gflops:.2f}', f'{paper}' if paper else '',
+        f'{size.gflops / paper - 1:+.1%}' if paper else '', f'{size.gflops_all_heads:.2f}',
+        f'+{size.prm_gflops:.2f}' if size.prm_gflops else '')
+
+
+def show(rows: list[tuple[str, ...]], markdown: bool) -> None:
+    """Print the table."""
+    if markdown:
+        for cells in (HEADER, ('---', ) * len(HEADER), *rows):
+            print(f'| {" | ".join(cells)} |')
+        return
+    table = Table()
+    for i, name in enumerate(HEADER):
+        table.add_column(name, justify='right' if i else 'left')
+    for cells in rows:
+        table.add_row(*cells)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    console.print(table)
+
+
+def measured(path: str | Path, args: argparse.Namespace) -> Complexity:
+    """The size of the network of a config.
+
+    Raises:
+        CommandError: If the config cannot be loaded.
+        ValueError: If the network cannot be measured.
+    """
+    cfg = load_config(path, args.cfg_options)
+    try:
+        return measure(cfg, args.input_size)
+    except OptionError as error:
+        hint = '' if args.input_size else '; --input-size W H gives it'
+        raise OptionError(f'{error}{hint}') from error
+
+
+def get_flops(args: argparse.Namespace) -> None:
+    """Measure the networks of the options and print the table."""
+    if args.input_size and min(args.input_size) < 1:
+        raise CommandError(f'--input-size {args.input_size}: expected two positive numbers')
+    paths = args.config or sorted(
+        path for path in CONFIGS.rglob('*.py') if path.parent.name != '_base_')
+    # A changed network is not the paper's.
+    paper = {} if args.input_size or args.cfg_options else papers_gflops()
+    rows, left_out = [], []
+    for path in paths:
+        try:
+            size = measured(path, args)
+        except ValueError as error:
+            if args.config:
+                raise CommandError(f'{path}: {error}') from error
+            left_out.append(f'{path}: {error}')
+            continue
+        rows.append(row(Path(path).stem, size, paper.get(Path(path).resolve())))
+    if not rows:
+        raise CommandError('\n'.join(['no network can be measured', *left_out]))
+    show(rows, args.markdown)
+    for line in left_out:
+        print(f'left out {line}', file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = build_parser()
+    run_command(get_flops, parser.parse_args(argv), parser.prog)

@@ -1,0 +1,41 @@
+"""The options that several commands share."""
+
+import argparse
+
+from mmengine.config import DictAction
+
+from .distributed import LAUNCHERS
+
+#: Seconds that a window of --show stays open, without --wait-time.
+WAIT_TIME = 1.
+
+
+def add_config_options(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """Add the config, or several, and what changes it."""
+    if several:
+        parser.add_argument('config', nargs='*', help='config files (default: all of configs/)')
+    else:
+        parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+        help='change entries of the config, for example model.backbone.depth=18; write lists as '
+        'KEY=a,b or KEY="[(a,b),(c,d)]"')
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of training and testing."""
+    add_config_options(parser)
+    parser.add_argument('--work-dir', help='folder of logs, checkpoints and results (default: '
+                        "the config's work_dir, or else work_dirs/CONFIG)")
+    parser.add_argument('--show-dir', metavar='DIR', help='write pictures of the predictions into '
+                        'this folder; a relative path lies in the folder of the run, '
+                        'WORK_DIR/TIME')
+    parser.add_argument('--show', action='store_true', help='show the predictions in a window')
+    parser.add_argument('--interval', type=int, help='draw every N-th sample (default 1)',
+                        metavar='N')
+    parser.add_argument('--wait-time', type=float, metavar='SECONDS', help='how long a window of '
+                        f'--show stays open (default {WAIT_TIME:g}); 0 waits for the space key')
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none',
+                        help='what started the processes of a distributed run')
+    # torch's launchers pass it under both names.
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)

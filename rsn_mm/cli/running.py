@@ -1,0 +1,116 @@
+"""How a command runs: errors for the user, the runner, and what is said when it fails."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+from mmengine.registry import DATASETS
+from mmengine.runner import Runner
+from torch import nn
+
+from rsn_mm.checkpoints.fitting import check_fit, read_parameters
+from rsn_mm.datasets.annotation_files import explain_failure
+from rsn_mm.errors import CommandError, DataError, RsnMmError
+
+from . import distributed
+from .ensembles import is_ensemble
+
+#: The loops of a job, in the order in which mmengine builds their datasets.
+LOOPS = dict(train=('train', 'val'), test=('test', ))
+
+
+def run_command(command: Callable[[argparse.Namespace], None], args: argparse.Namespace,
+                program: str) -> None:
+    """Carry a command out, and report an error that the user can mend in one message.
+
+    Errors of other classes are errors of the program, and keep their traceback.
+
+    Args:
+        command: What to do with the options.
+        args: The options.
+        program: Name of the program, for the message.
+
+    Raises:
+        SystemExit: With the message, which the first process of a distributed run prints to the
+            standard error, and status 1.
+    """
+    try:
+        command(args)
+    except RsnMmError as error:
+        first = distributed.is_first_process()
+        sys.exit(f'{program}: error: {error}' if first else 1)
+    finally:
+        distributed.close_process_group()
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the runner of a config; without a GPU a distributed run goes over gloo.
+
+    Raises:
+        OptionError: If the environment variables of the launcher are missing.
+    """
+    distributed.prepare(cfg)
+    return Runner.from_cfg(cfg)
+
+
+def run(runner: Runner, job: str) -> dict:
+    """Call ``runner.train()`` or ``runner.test()``.
+
+    Args:
+        runner: Of :func:`build_runner`.
+        job: ``'train'`` or ``'test'``.
+
+    Returns:
+        What the runner returns: the metrics of a test.
+
+    Raises:
+        CommandError: If an ensemble is to be trained.
+        DataError: Also where a dataset could not be built and its files tell why.
+    """
+    if job == 'train' and is_ensemble(runner.cfg):
+        raise CommandError('an ensemble is not trained: train its members, each with its config')
+    try:
+        return getattr(runner, job)()
+    except RsnMmError:
+        raise
+    except Exception as error:
+        for loop in LOOPS[job]:
+            # A loop that is still a config was not built.
+            if isinstance(getattr(runner, f'_{loop}_loop'), dict):
+                _explain(getattr(runner, f'_{loop}_dataloader')['dataset'], error)
+        raise
+
+
+def build_dataset(dataset_cfg: dict) -> object:
+    """Build a dataset of a config, in the default scope.
+
+    Raises:
+        DataError: If it could not be built and its files tell why.
+    """
+    try:
+        return DATASETS.build(dataset_cfg)
+    except Exception as error:
+        _explain(dataset_cfg, error)
+        raise
+
+
+def _explain(dataset_cfg: dict, error: Exception) -> None:
+    explanation = explain_failure(dataset_cfg)
+    if explanation is not None:
+        raise DataError(explanation) from error
+
+
+def check_fits(runner: Runner, path: str) -> None:
+    """Refuse a checkpoint whose parameters are not those of the runner's model.
+
+    Raises:
+        CheckpointError: See :mod:`rsn_mm.checkpoints.fitting`.
+    """
+    check_fit(unwrapped(runner.model), read_parameters(path), path)
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model itself, where a distributed run has wrapped it."""
+    return model.module if is_model_wrapper(model) else model
