@@ -29,3 +29,5 @@ TRANSFORMS = Registry(
 METRICS = Registry('metric', parent=root.METRICS, scope=SCOPE, locations=['rsn_mm.evaluation'])
 KEYPOINT_CODECS = Registry(
     'keypoint codec', parent=MMPOSE_CODECS, scope=SCOPE, locations=['rsn_mm.codecs'])
+LOG_PROCESSORS = Registry(
+    'log processor', parent=root.LOG_PROCESSORS, scope=SCOPE, locations=['rsn_mm.engine'])

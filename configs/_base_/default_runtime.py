@@ -8,6 +8,7 @@ default_hooks = dict(
     checkpoint=dict(type='rsn_mm.CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # A score is the map over 255 plus 0.5: an empty map has 0.5.
+    summary=dict(type='rsn_mm.RunSummaryHook'),
     visualization=dict(type='rsn_mm.PoseVisualizationHook', enable=False, kpt_thr=0.55))
 load_from = None
 resume = False
@@ -15,7 +16,7 @@ resume = False
 # -- sometimes changed -------------------------------------------------------------------------
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='PoseLocalVisualizer', vis_backends=vis_backends, name='visualizer')
-log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True, num_digits=6)
+log_processor = dict(type='rsn_mm.LogProcessor', window_size=50, by_epoch=True, num_digits=6)
 log_level = 'INFO'
 env_cfg = dict(
     cudnn_benchmark=True,

@@ -28,13 +28,15 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work-dir', help='folder of logs, checkpoints and results (default: '
                         "the config's work_dir, or else work_dirs/CONFIG)")
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of the predictions into '
-                        'this folder; a relative path lies in the folder of the run, '
-                        'WORK_DIR/TIME')
+                        'DIR in the folder of the run, WORK_DIR/TIME; if DIR is absolute, into '
+                        'DIR/TIME')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
     parser.add_argument('--interval', type=int, help='draw every N-th sample (default 1)',
                         metavar='N')
     parser.add_argument('--wait-time', type=float, metavar='SECONDS', help='how long a window of '
                         f'--show stays open (default {WAIT_TIME:g}); 0 waits for the space key')
+    parser.add_argument('--verbose', action='store_true',
+                        help='show the whole log on the screen, not only in the log file')
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none',
                         help='what started the processes of a distributed run')
     # torch's launchers pass it under both names.

@@ -12,10 +12,12 @@ from torch import nn
 
 from rsn_mm.checkpoints.fitting import check_fit, read_parameters
 from rsn_mm.datasets.annotation_files import explain_failure
+from rsn_mm.engine import LogProcessor
 from rsn_mm.errors import CommandError, DataError, RsnMmError
 
 from . import distributed
 from .ensembles import is_ensemble
+from .screen import ScreenRunner, ignore_mmpose_metainfo_warning
 
 #: The loops of a job, in the order in which mmengine builds their datasets.
 LOOPS = dict(train=('train', 'val'), test=('test', ))
@@ -36,6 +38,7 @@ def run_command(command: Callable[[argparse.Namespace], None], args: argparse.Na
         SystemExit: With the message, which the first process of a distributed run prints to the
             standard error, and status 1.
     """
+    ignore_mmpose_metainfo_warning()
     try:
         command(args)
     except RsnMmError as error:
@@ -45,14 +48,21 @@ def run_command(command: Callable[[argparse.Namespace], None], args: argparse.Na
         distributed.close_process_group()
 
 
-def build_runner(cfg: Config) -> Runner:
+def build_runner(cfg: Config, verbose: bool = False) -> Runner:
     """Build the runner of a config; without a GPU a distributed run goes over gloo.
+
+    Args:
+        cfg: Config of the run.
+        verbose: Show the whole log on the screen, as it is always done for a config whose
+            ``log_processor`` is not ours.
 
     Raises:
         OptionError: If the environment variables of the launcher are missing.
     """
     distributed.prepare(cfg)
-    return Runner.from_cfg(cfg)
+    kind = (cfg.get('log_processor') or {}).get('type')
+    short = not verbose and kind in ('rsn_mm.LogProcessor', LogProcessor)
+    return (ScreenRunner if short else Runner).from_cfg(cfg)
 
 
 def run(runner: Runner, job: str) -> dict:

@@ -126,7 +126,7 @@ def configure(args: argparse.Namespace) -> Config:
 def test(args: argparse.Namespace) -> None:
     """Test a checkpoint or an ensemble."""
     cfg = configure(args)
-    runner = build_runner(cfg)
+    runner = build_runner(cfg, args.verbose)
     if is_ensemble(cfg):
         ensemble = unwrapped(runner.model)
         check_members(cfg, ensemble)

@@ -92,7 +92,7 @@ def configure(args: argparse.Namespace) -> Config:
 def train(args: argparse.Namespace) -> None:
     """Train the network of a config."""
     cfg = configure(args)
-    runner = build_runner(cfg)
+    runner = build_runner(cfg, args.verbose)
     if cfg.resume:
         check_fits(runner, cfg.load_from)
     elif cfg.get('load_from'):

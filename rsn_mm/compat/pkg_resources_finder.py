@@ -6,6 +6,7 @@ the module, and a reload looks for it again.
 """
 
 import sys
+import warnings
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -22,6 +23,12 @@ class PkgResourcesFinder:
 
 
 def mend() -> None:
-    """Let ``import pkg_resources`` succeed if setuptools no longer provides it."""
+    """Let ``import pkg_resources`` succeed if setuptools no longer provides it.
+
+    An older setuptools warns about the import. The warning is silenced for mmengine, whose imports
+    nobody can change, and kept for everybody else.
+    """
+    warnings.filterwarnings('ignore', 'pkg_resources is deprecated', UserWarning,
+                            r'mmengine\.utils\.package_utils|importlib')
     if not any(getattr(f, '__name__', '') == PkgResourcesFinder.__name__ for f in sys.meta_path):
         sys.meta_path.append(PkgResourcesFinder)

@@ -17,9 +17,9 @@ from rsn_mm.registry import OPTIM_WRAPPERS
 class AmpOptimWrapper(MMEngineAmpOptimWrapper):
     """Mixed-precision training in bfloat16, without loss scaling.
 
-    Heatmaps run to 255: sums of their squared errors overflow float16, which ends at 65,504.
-    bfloat16 has the range of float32 and needs no loss scale, so there is none to keep or resume.
-    Checkpoints resume on a GPU and on a CPU, whichever wrote them, also those of mmengine's
+    Heatmaps reach 255, so sums of their squared errors overflow float16, which ends at 65,504.
+    bfloat16 has the range of float32 and needs no loss scale, so there is none to save or resume.
+    A GPU and a CPU can resume each other's checkpoints, and those of mmengine's
     ``AmpOptimWrapper`` and of plain ``OptimWrapper``.
 
     Args:
@@ -34,13 +34,13 @@ class AmpOptimWrapper(MMEngineAmpOptimWrapper):
     def __init__(self, dtype: str | torch.dtype = 'bfloat16', **kwargs) -> None:
         if dtype not in ('bfloat16', torch.bfloat16):
             raise OptionError(
-                f"AmpOptimWrapper: dtype={dtype!r}, expected 'bfloat16': heatmaps run to 255, and "
-                'float16 overflows on their squared errors; float32 is OptimWrapper (--no-amp)')
+                f"AmpOptimWrapper: dtype={dtype!r}, expected 'bfloat16': heatmaps reach 255, and "
+                'float16 overflows on their squared errors; for float32 use OptimWrapper')
         for name in ('loss_scale', 'use_fsdp'):
             if name in kwargs:
                 raise OptionError(f'AmpOptimWrapper: {name}={kwargs[name]!r} has no effect, '
                                   'bfloat16 needs no loss scale; leave it out')
-        # Past mmengine's own __init__, which makes a scaler and refuses a machine without a GPU.
+        # Not mmengine's own __init__, which makes a scaler and refuses a machine without a GPU.
         OptimWrapper.__init__(self, **kwargs)
         self.cast_dtype = torch.bfloat16
 
@@ -49,7 +49,7 @@ class AmpOptimWrapper(MMEngineAmpOptimWrapper):
     state_dict = OptimWrapper.state_dict
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Load what any ``OptimWrapper`` saved; a loss scale in it is left out."""
+        """Load what any ``OptimWrapper`` saved, except for a loss scale."""
         OptimWrapper.load_state_dict(
             self, {key: value for key, value in state_dict.items() if key != 'loss_scaler'})
 

@@ -1,4 +1,4 @@
-"""Data, codec and head must fit one another: found before the first image is read."""
+"""Checks, before the first image is read, that data, codec and head fit one another."""
 
 from collections.abc import Iterator
 
@@ -23,8 +23,8 @@ from rsn_mm.registry import HOOKS
 class CheckDataHook(Hook):
     """Checks the datasets of a run against themselves and against the model, before it starts.
 
-    What MMPose's datasets skip silently is logged in one line per dataset. The first process looks
-    and tells the others, so that all of them stop.
+    What MMPose's datasets skip silently is logged in one line per dataset. The first process
+    checks and tells the others, so that all of them stop.
 
     Raises:
         DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; if the numbers of joints of
@@ -41,7 +41,7 @@ class CheckDataHook(Hook):
         if is_main_process():
             try:
                 self._check(runner)
-            except Exception as error:  # whatever it is, the others must not wait for ever
+            except Exception as error:  # of any kind, lest the others wait forever
                 outcome = [str(error)]
                 if not isinstance(error, DataError):
                     broadcast_object_list(outcome)
@@ -63,8 +63,8 @@ class CheckDataHook(Hook):
                         and getattr(metric, 'result_file', None) is not None):
                     raise DataError(
                         f'val_evaluator: result_file {metric.result_file} is written once, but '
-                        'training validates again and again: set it in test_evaluator, and test '
-                        'the checkpoint')
+                        'training validates many times: set it in test_evaluator, and test the '
+                        'checkpoint')
                 if hasattr(metric, 'check_dataset'):
                     metric.check_dataset(dataset)
 
@@ -79,10 +79,10 @@ def _datasets(runner: Runner) -> Iterator[tuple[str, object, Evaluator | None]]:
 
 
 def check_head(head: BaseHead, dataset: object, test_cfg: dict | None, mode: str) -> None:
-    """Do head and dataset mean the same joints and sizes?
+    """Check that a head and a dataset mean the same joints and sizes.
 
     Args:
-        head: Head of a model; its codec is looked at where it has one.
+        head: Head of a model; its codec is checked if it has one.
         dataset: Dataset, possibly of datasets.
         test_cfg: The model's ``test_cfg``, whose ``output_keypoint_indices`` choose joints.
         mode: ``'Training'``, ``'Validation'`` or ``'Test'``, for the message.

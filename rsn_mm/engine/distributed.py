@@ -1,4 +1,6 @@
-"""The distributed wrapper of a model on the CPU, which mmengine alone does not have."""
+"""Distributed training on the CPU, for which mmengine has no wrapper."""
+
+import logging
 
 from mmengine.logging import print_log
 from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
@@ -11,8 +13,8 @@ from rsn_mm.registry import MODEL_WRAPPERS
 class CPUDistributedDataParallel(MMDistributedDataParallel):
     """mmengine's distributed wrapper for a model on the CPU.
 
-    A model on the CPU has no device ids, and torch's ``SyncBatchNorm`` refuses it: such layers
-    become plain batch norms, with a line in the log.
+    A model on the CPU has no device ids. torch's ``SyncBatchNorm`` refuses to work there, so such
+    layers become plain batch norms, which the log mentions.
 
     Args:
         module: The model.
@@ -24,6 +26,6 @@ class CPUDistributedDataParallel(MMDistributedDataParallel):
         if synced:
             module = revert_sync_batchnorm(module)
             print_log(f'SyncBN needs a GPU: {synced} layers use plain BN instead, with the '
-                      'statistics of each process', logger='current')
+                      'statistics of each process', logger='current', level=logging.WARNING)
         kwargs['device_ids'] = None
         super().__init__(module, broadcast_buffers=broadcast_buffers, **kwargs)

@@ -5,7 +5,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from rsn_mm.errors import CommandError, OptionError
+from rsn_mm.errors import OptionError
 from rsn_mm.models import Ensemble
 from rsn_mm.optimization.estimator import DTYPES, optimize
 from rsn_mm.registry import HOOKS
@@ -13,18 +13,17 @@ from rsn_mm.registry import HOOKS
 
 @HOOKS.register_module()
 class OptimizeHook(Hook):
-    """Puts the model of a test through :func:`rsn_mm.apis.optimize`; of an ensemble, each member.
+    """Tests with what :func:`rsn_mm.apis.optimize` makes of the model, or of each ensemble member.
 
-    It does so once checkpoints are loaded and hooks that exchange parameters (``EMAHook``) have
-    done so. Validation during training is not touched. After the test the runner has its own model
-    again, and an ensemble its own members.
+    The hook acts after checkpoints are loaded and after hooks that exchange parameters
+    (``EMAHook``). It leaves validation during training alone. After the test it gives the runner
+    its own model back, and an ensemble its own members.
 
     Args:
         dtype: ``'fp32'`` or ``'bf16'``.
 
     Raises:
-        CommandError: If the model has no such form.
-        OptionError: If ``dtype`` is neither.
+        OptionError: If ``dtype`` is neither, or if the model has no test-time form.
     """
 
     priority = 'VERY_LOW'
@@ -47,8 +46,7 @@ class OptimizeHook(Hook):
                 self._original = model
                 _set_model(runner, optimize(model, dtype=self.dtype))
         except TypeError as error:
-            raise CommandError(f'the model cannot be optimized, leave --optimize (OptimizeHook) '
-                               f'out: {error}') from error
+            raise OptionError(f'OptimizeHook: the model cannot be optimized: {error}') from error
 
     def after_test_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         """Give the runner its model back, or an ensemble its members."""

@@ -15,20 +15,21 @@ from rsn_mm.registry import HOOKS
 
 @HOOKS.register_module()
 class PoseVisualizationHook(MMPoseVisualizationHook):
-    """MMPose's hook with options that hold in validation and in testing.
+    """MMPose's hook with options that apply in validation and in testing alike.
 
-    MMPose's draws every picture in testing whatever ``interval`` is, and does not look at
-    ``out_dir`` in validation. In a distributed run the first process draws its share.
+    MMPose's draws every picture in testing, whatever ``interval`` is, and ignores ``out_dir`` in
+    validation. In a distributed run only the first process draws, its share of the samples.
 
     Args:
         enable: Whether to draw at all.
-        interval: Draw every so manyth sample.
+        interval: Draw every N-th sample.
         kpt_thr: Keypoints below this score are left out.
         show: Show each picture in a window.
-        wait_time: Seconds that a window stays; 0 waits for a key.
-        out_dir: Folder of the pictures, which go into a folder named by the time of the run, in
-            training with one per epoch in it; nothing is written over. Without it they go to the
-            visualizer's backends.
+        wait_time: Seconds that a window stays open; 0 waits for a key.
+        out_dir: Folder of the pictures. A relative one lies in the folder of the run,
+            ``WORK_DIR/TIME``; in an absolute one the pictures go into a folder named by the time
+            of the run. Those of a validation go into a folder per epoch. So nothing is written
+            over. Without ``out_dir`` pictures go to the visualizer's backends.
         backend_args: How the images are read.
 
     Raises:
@@ -75,8 +76,13 @@ class PoseVisualizationHook(MMPoseVisualizationHook):
             name = f'{path.stem}_{sample.get("id", index)}'
             out_file = None
             if self.out_dir is not None:
-                out_file = str(Path(self.out_dir, runner.timestamp, folder, f'{name}.jpg'))
+                out_file = str(self._folder(runner) / folder / f'{name}.jpg')
             self._visualizer.add_datasample(
                 name, image, merge_data_samples([sample]), draw_gt=False, draw_bbox=True,
                 draw_heatmap=True, show=self.show, wait_time=self.wait_time, kpt_thr=self.kpt_thr,
                 out_file=out_file, step=index)
+
+    def _folder(self, runner: Runner) -> Path:
+        if Path(self.out_dir).is_absolute():
+            return Path(self.out_dir, runner.timestamp)
+        return Path(runner.log_dir, self.out_dir)

@@ -29,7 +29,7 @@ def gloo(tmp_path):
 
 def test_a_model_with_sync_bn_trains_on_the_cpu(gloo, monkeypatch):
     logged = []
-    monkeypatch.setattr(distributed, 'print_log', lambda text, logger: logged.append(text))
+    monkeypatch.setattr(distributed, 'print_log', lambda text, logger, level: logged.append(text))
     torch.manual_seed(0)
     model = CPUDistributedDataParallel(Toy(), device_ids=[0])
     assert isinstance(model.module.layers[1], nn.modules.batchnorm._BatchNorm)

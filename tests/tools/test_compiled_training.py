@@ -12,8 +12,9 @@ def train(folder, config, name, *options):
     with spawn(sys.executable, ROOT / 'tools/train.py', config, '--work-dir', folder / name,
                '--cfg-options', 'train_cfg.max_epochs=2', 'train_cfg.val_interval=1',
                'train_dataloader.sampler.shuffle=False', *options, cwd=folder) as process:
-        log = process.stdout.read()
-    assert process.returncode == 0, log
+        output = process.stdout.read()
+    assert process.returncode == 0, output
+    log = next((folder / name).glob('*/*.log')).read_text()
     return torch.load(folder / name / 'epoch_2.pth')['state_dict'], log
 
 

@@ -49,7 +49,7 @@ def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_end(run):
                *SHORT)
     with spawn(*command, cwd=run) as process:
         for line in process.stdout:
-            if re.search(r'Epoch\(train\) \[2\]\[ *3/16\]', line):
+            if re.search(r'epoch 2/2   3/16 ', line):
                 process.send_signal(signal.SIGKILL)
                 break
     assert process.returncode == -signal.SIGKILL
@@ -77,7 +77,7 @@ def config_of(monkeypatch, *args):
     class Stop(Exception):
         pass
 
-    def stop(cfg):
+    def stop(cfg, verbose):
         raise Stop(cfg)
 
     monkeypatch.setattr(f'rsn_mm.cli.{Path(args[0]).stem}.build_runner', stop)
@@ -161,7 +161,7 @@ def test_metrics_and_predictions_are_written(run, single):
     assert predictions[0]['pred_instances']['keypoints'].shape == (1, 17, 2)
 
 
-def test_pictures_are_every_so_manyth_and_bad_cases_have_their_folder(run, single):
+def test_every_nth_sample_is_drawn_and_bad_cases_have_their_folder(run, single):
     assert sorted(path.name for path in (run / 'shown').glob('*/*.jpg')) == [
         '001_101.jpg', '008_108.jpg', '015_115.jpg']
     bad = json.loads(next((run / 'test').glob('*/badcase/results.json')).read_text())
@@ -189,7 +189,8 @@ def test_two_processes_share_the_batches(run):
     with spawn(*command, cwd=run, PORT='29714') as process:
         output = process.stdout.read()
     assert process.returncode == 0, output
-    assert 'Epoch(train) [1][2/2]' in output and 'layers use plain BN instead' in output
+    assert output.count('epoch 1/1  2/2 ') == output.count('Training tiny') == 1
+    assert 'layers use plain BN instead' in output
     trained = weights(run / 'both' / 'epoch_1.pth')
     assert not any(torch.isnan(value).any() for value in trained.values())
 

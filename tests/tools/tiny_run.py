@@ -52,7 +52,9 @@ val_cfg = dict()
 test_cfg = dict()
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3))
 auto_scale_lr = dict(base_batch_size=2)
+log_processor = dict(type='rsn_mm.LogProcessor')
 default_hooks = dict(
+    summary=dict(type='rsn_mm.RunSummaryHook'),
     logger=dict(type='LoggerHook', interval=1),
     checkpoint=dict(type='rsn_mm.CheckpointHook', interval=1, max_keep_ckpts=1),
     visualization=dict(type='PoseVisualizationHook', enable=False))
