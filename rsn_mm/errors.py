@@ -30,12 +30,20 @@ class OutputError(RsnMmError, ValueError):
     """A file that cannot be written, or that something would be lost by writing."""
 
 
+class ExistingFileError(OutputError):
+    """A file that exists and was not to be overwritten."""
+
+
 class DataError(RsnMmError, ValueError):
     """Images, annotations or detections that cannot be used."""
 
 
 class CheckpointError(RsnMmError, ValueError):
     """A checkpoint that cannot be read or converted, or that does not fit the model."""
+
+
+class ForeignCheckpointError(CheckpointError):
+    """A checkpoint that other software may have written, so that converting it may help."""
 
 
 class EnsembleError(RsnMmError, ValueError):
@@ -62,8 +70,8 @@ def require_at_least(owner: str, minimum: int, **options: int) -> None:
             raise OptionError(f'{owner}: {name}={value}, expected {minimum} or more')
 
 
-def listing(names: Iterable[str]) -> str:
+def listing(names: Iterable[str], num_listed: int = NUM_LISTED) -> str:
     """The first names, and how many more there are."""
     names = list(names)
-    more = f' and {len(names) - NUM_LISTED} more' if len(names) > NUM_LISTED else ''
-    return ', '.join(names[:NUM_LISTED]) + more
+    more = f' and {len(names) - num_listed} more' if len(names) > num_listed else ''
+    return ', '.join(names[:num_listed]) + more

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.io import savemat
 
-from rsn_mm.errors import OutputError
+from rsn_mm.errors import ExistingFileError, OutputError
 
 FilePath = str | os.PathLike
 #: Dots per inch of a figure.
@@ -28,15 +28,17 @@ def check_new_file(path: FilePath, what: str, ending: str = '', overwrite: bool 
         overwrite: Allow a file that exists.
 
     Raises:
-        OutputError: If the name has another ending, there is a folder or, without ``overwrite``, a
-            file of that name, or its folder cannot be made.
+        ExistingFileError: If there is a file of that name and ``overwrite`` is false.
+        OutputError: If the name has another ending or is that of a folder, or if the folder for the
+            file cannot be made.
     """
     if not str(path).endswith(ending):
         raise OutputError(f'{what} {path}: expected a file ending with {ending}')
     if os.path.isdir(path):
         raise OutputError(f'{what} {path} is a folder, expected the name of a file')
     if os.path.exists(path) and not overwrite:
-        raise OutputError(f'{what} {path} is there already: remove it or choose another name')
+        raise ExistingFileError(
+            f'{what} {path} is there already: remove it or choose another name')
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

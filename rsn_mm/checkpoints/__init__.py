@@ -1,8 +1,7 @@
-"""Checkpoint files: reading, writing, what is in them, and whether it fits a model.
+"""Checkpoints: files, the weights in them, whether these fit a model, and their conversion.
 
-``convert`` and the other names of :mod:`rsn_mm.conversion` are found here too. They are imported
-when they are first asked for, because conversion needs the models, and the models need this
-package.
+Conversion needs the models, and the models need this package. So :mod:`rsn_mm.conversion` is a
+package above both, and its functions are looked up there when they are first asked for here.
 """
 
 import importlib

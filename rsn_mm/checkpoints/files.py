@@ -1,61 +1,93 @@
-"""Checkpoint files: read without running what is in them, written whole or not at all."""
+"""Checkpoint files: read without running code from them, written whole or not at all."""
 
+import os
 import pickle
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import torch
+from mmengine.dist import barrier
 
 from rsn_mm.errors import CheckpointError, OutputError
 from rsn_mm.files import check_new_file, written_whole
 
-from .downloads import WEB, download
+WEB = ('http://', 'https://')
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """A checkpoint, on the CPU.
+    """Read a checkpoint onto the CPU.
 
     Args:
-        path: Of a file, or its address in the web.
+        path: A file or a web address.
 
     Raises:
-        CheckpointError: If it is not there, damaged, or holds objects that loading would have to
-            run code for.
+        CheckpointError: If the file does not exist, is damaged, or holds objects that could only be
+            loaded by running code.
     """
     file = download(path) if str(path).startswith(WEB) else Path(path)
     if not file.is_file():
-        raise CheckpointError(f'{path} {"is no file" if file.exists() else "does not exist"}')
+        found = 'is not a file' if file.exists() else 'does not exist'
+        raise CheckpointError(f'checkpoint {path} {found}')
     try:
         return torch.load(file, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f'{path} is refused: {_refusal(str(error))}') from error
+        raise CheckpointError(f'checkpoint {path} is refused: {_refusal(str(error))}') from error
     except Exception as error:
         raise CheckpointError(
-            f'{path} cannot be read; it is damaged, incomplete or no checkpoint of torch '
-            f'({type(error).__name__}: {" ".join(str(error).split())[:200]})') from error
+            f'checkpoint {path} cannot be read; it is damaged, incomplete or not a checkpoint of '
+            f'torch ({type(error).__name__}: {" ".join(str(error).split())[:200]})') from error
 
 
 def _refusal(message: str) -> str:
-    """What torch found, without its advice to load the file all the same."""
+    """The reason in torch's message, without its advice to load the file in an unsafe way."""
     found = re.search(r'GLOBAL ([\w.]+)', message)
     if found:
-        return (f'it holds more than weights ({found[1]}), and to load that would run code of the '
-                'file')
+        return (f'it holds more than weights ({found[1]}), and loading that would run code from '
+                'the file')
     found = re.search(r'WeightsUnpickler error: (.+)', message)
     reason = f' ({found[1]})' if found else ''
-    return f'it is no file of torch with nothing but weights in it{reason}'
+    return f'it is not a file of torch that holds nothing but weights{reason}'
+
+
+def download(address: str) -> Path:
+    """Download a file into torch's cache, once for all processes of a machine.
+
+    Returns:
+        The path of the file in the cache.
+
+    Raises:
+        CheckpointError: If the download fails, or the file does not match the checksum in its name.
+    """
+    file = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(address).path).name
+    # mmengine does not know the local rank in runs over gloo.
+    if os.environ.get('LOCAL_RANK', '0') == '0' and not file.exists():
+        checksum = torch.hub.HASH_REGEX.search(file.name)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(
+                address, str(file), hash_prefix=checksum and checksum[1])
+        except (OSError, RuntimeError) as error:  # network or disk; checksum
+            raise CheckpointError(
+                f'checkpoint {address} cannot be downloaded to {file}: {error}; download it by '
+                'hand and give the path of the file instead') from error
+    barrier()
+    return file
 
 
 def check_destination(path: str | Path, source: str | Path, overwrite: bool = False) -> None:
-    """Refuse a destination that something would be lost at, and make its folder.
+    """Refuse a destination for a converted checkpoint where something would be lost.
+
+    Makes the folder of the destination.
 
     Raises:
-        OutputError: If it is a folder, the source, or there already and not ``overwrite``.
+        ExistingFileError: If the destination exists and ``overwrite`` is false.
+        OutputError: If the destination is a folder or the source itself.
     """
     path = Path(path)
     if path.is_file() and Path(source).exists() and path.samefile(source):
-        raise OutputError(f'{path} is the checkpoint to convert, choose another name')
+        raise OutputError(f'{path} is the checkpoint to convert; choose another name')
     check_new_file(path, 'checkpoint', overwrite=overwrite)
 
 
@@ -63,7 +95,8 @@ def write(checkpoint: dict[str, Any], path: str | Path, overwrite: bool = False)
     """Write a checkpoint.
 
     Raises:
-        OutputError: If it is there already and not ``overwrite``, or cannot be written.
+        ExistingFileError: If the file exists and ``overwrite`` is false.
+        OutputError: If the file cannot be written.
     """
     check_new_file(path, 'checkpoint', overwrite=overwrite)
     try:

@@ -1,113 +1,134 @@
-"""Parameters of a file into a model: all of them, or a clear error."""
+"""Whether the weights of a file fit a model: all of them do, or there is a clear error."""
 
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
 
 from mmengine.logging import print_log
 from mmengine.runner import load_state_dict
 from torch import Tensor, nn
 
-from rsn_mm.checkpoints.contents import place_of_weights, weights_of
-from rsn_mm.checkpoints.files import read
-from rsn_mm.errors import CheckpointError
+from rsn_mm.errors import CheckpointError, ForeignCheckpointError, listing
 
-#: Differences that a message names before it only counts.
+from .contents import read_weights, weights_entry
+
+#: Differences of one kind that a message names before it only counts the rest.
 NUM_SHOWN = 3
 
-
-def load_strictly(model: nn.Module, path: str) -> None:
-    """Load a checkpoint that has every parameter of the model and no other.
-
-    Args:
-        path: Of a file, or its address in the web.
-
-    Raises:
-        CheckpointError: If it cannot be read, or see :func:`check_fit`.
-    """
-    _, parameters = _read(path)
-    check_fit(model, parameters, path)
-    load_state_dict(model, parameters, strict=True)
+Shape = tuple[int, ...]
 
 
-def read_parameters(path: str) -> dict[str, Tensor]:
-    """What mmengine's runner will load from a checkpoint, on the CPU.
+def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+    """The shape of every tensor, by name."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def check_shapes(tensors: Mapping[str, Tensor], expected: Mapping[str, Shape],
+                 problem: str) -> None:
+    """Refuse tensors that differ from the expected ones in name or shape.
 
     Args:
-        path: Of a file, or its address in the web.
-
-    Returns:
-        Tensors by name, without the prefix of a wrapped model.
+        tensors: Tensors by name.
+        expected: Shape of every tensor, by name.
+        problem: How the message begins, such as ``'a.pth does not fit the model'``.
 
     Raises:
-        CheckpointError: If it cannot be read, or has its weights where the runner does not look.
+        CheckpointError: The message counts what is missing, unknown and of another shape, and names
+            the first tensors of each kind.
     """
-    checkpoint, parameters = _read(path)
-    place, _ = place_of_weights(checkpoint)
-    if place not in (None, 'state_dict'):
-        raise CheckpointError(
-            f'checkpoint {path} has its weights in {place}, expected state_dict. Released and '
-            'MMPose checkpoints go through tools/convert_checkpoint.py first')
-    return parameters
+    found = shapes_of(tensors)
+    differences = {
+        'missing': [name for name in expected if name not in found],
+        'unknown': [name for name in found if name not in expected],
+        'of another shape': [f'{name} {found[name]}, expected {shape}'
+                             for name, shape in expected.items()
+                             if name in found and found[name] != shape]}
+    parts = [f'{len(names)} {kind}: {listing(names, NUM_SHOWN)}'
+             for kind, names in differences.items() if names]
+    if parts:
+        raise CheckpointError(f'{problem}: {"; ".join(parts)}')
 
 
-def _read(path: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A checkpoint, and the weights in it."""
-    try:
-        checkpoint = read(path)
-    except CheckpointError as error:
-        raise CheckpointError(f'checkpoint {error}') from error
-    try:
-        return checkpoint, weights_of(checkpoint)[0]
-    except CheckpointError as error:
-        raise CheckpointError(f'checkpoint {path}: {error}') from error
-
-
-def check_fit(model: nn.Module, parameters: dict[str, Tensor], path: str) -> None:
+def check_fit(model: nn.Module, parameters: Mapping[str, Tensor], path: str | Path) -> None:
     """Refuse parameters that are not those of the model, in name or shape.
 
     mmengine itself would only warn, and go on with random parameters.
 
     Args:
-        path: Where they come from, for the message.
+        model: The model, not wrapped.
+        parameters: Tensors by name.
+        path: The file they come from, for the message.
 
     Raises:
-        CheckpointError: The message names the first differences and the mend.
+        ForeignCheckpointError: If they have no name in common with the model.
+        CheckpointError: If any of them differs. The message names the first differences.
     """
-    found = {key: tuple(value.shape) for key, value in parameters.items()}
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    differences = [
-        *(f'{key} is missing' for key in expected if key not in found),
-        *(f'{key} is not in the model' for key in found if key not in expected),
-        *(f'{key} is {found[key]}, expected {shape}' for key, shape in expected.items()
-          if key in found and found[key] != shape)]
-    if differences:
-        raise CheckpointError(
-            f'checkpoint {path} does not fit the model of the config, in {len(differences)} of '
-            f'{len(expected)} parameters: {"; ".join(differences[:NUM_SHOWN])}. Is it of another '
-            'config? Released and MMPose checkpoints go through tools/convert_checkpoint.py first')
+    expected = shapes_of(model.state_dict())
+    problem = f'checkpoint {path} does not fit the model of the config'
+    if expected.keys().isdisjoint(parameters):
+        raise ForeignCheckpointError(
+            f'{problem}: they have no parameter name in common; the first name in the checkpoint '
+            f'is {next(iter(parameters))}, and in the model {next(iter(expected))}')
+    check_shapes(parameters, expected, f'{problem}, which has {len(expected)} parameters')
 
 
-def check_start(model: nn.Module, path: str) -> None:
-    """Refuse a checkpoint for ``load_from`` that would leave parts of a model untrained.
-
-    mmengine itself would only warn, and go on with random parameters. What may differ is the shape
-    of layers in heads, all names being the same: a head of another number of joints starts anew in
-    these layers, with a line in the log.
+def load_strictly(model: nn.Module, path: str | Path) -> None:
+    """Load a checkpoint that has every parameter of the model and no other.
 
     Args:
-        model: As it will be trained, not wrapped.
-        path: File or URL.
+        model: The model, not wrapped.
+        path: A file or a web address.
 
     Raises:
-        CheckpointError: If the file cannot be read, or parameters are missing, unknown, or outside
-            the heads of another shape. The message names the first of them.
+        CheckpointError: If the file cannot be read or does not fit, see :func:`check_fit`.
+    """
+    parameters, _ = read_weights(path)
+    check_fit(model, parameters, path)
+    load_state_dict(model, parameters, strict=True)
+
+
+def read_parameters(path: str | Path) -> dict[str, Tensor]:
+    """Read the parameters that mmengine's runner will load from a checkpoint.
+
+    Args:
+        path: A file or a web address.
+
+    Returns:
+        Tensors by name, on the CPU, without the prefix of parallel training.
+
+    Raises:
+        ForeignCheckpointError: If the weights are in an entry where the runner does not look.
+        CheckpointError: If the file cannot be read.
+    """
+    parameters, checkpoint = read_weights(path)
+    entry, _ = weights_entry(checkpoint)
+    if entry not in (None, 'state_dict'):
+        raise ForeignCheckpointError(
+            f'checkpoint {path} has its weights in {entry}, expected state_dict')
+    return parameters
+
+
+def check_start(model: nn.Module, path: str | Path) -> None:
+    """Refuse a checkpoint for ``load_from`` that would leave parts of the model untrained.
+
+    mmengine itself would only warn, and go on with random parameters. Only layers of heads may
+    differ, and only in shape: a head for another number of joints is initialized anew in these
+    layers, and the log says so.
+
+    Args:
+        model: The model as it will be trained, not wrapped.
+        path: A file or a web address.
+
+    Raises:
+        CheckpointError: If the file cannot be read, or parameters are missing, unknown, or of
+            another shape outside of the heads. The message names the first of them.
     """
     parameters = read_parameters(path)
     expected = model.state_dict()
-    anew = [key for key, value in expected.items() if key in parameters
-            and key.split('.')[0].endswith('head') and parameters[key].shape != value.shape]
-    check_fit(model, {**parameters, **{key: expected[key] for key in anew}}, path)
-    if anew:
-        shown = '; '.join(f'{key} is {tuple(parameters[key].shape)} there, '
-                          f'{tuple(expected[key].shape)} here' for key in anew[:NUM_SHOWN])
-        print_log(f'load_from {path}: {len(anew)} of {len(expected)} parameters are of another '
-                  f'shape and start anew: {shown}', 'current')
+    reset = [name for name, value in expected.items() if name in parameters
+             and name.split('.')[0].endswith('head') and parameters[name].shape != value.shape]
+    check_fit(model, {**parameters, **{name: expected[name] for name in reset}}, path)
+    if reset:
+        shown = listing((f'{name} {tuple(parameters[name].shape)}, here '
+                         f'{tuple(expected[name].shape)}' for name in reset), NUM_SHOWN)
+        print_log(f'load_from {path}: {len(reset)} of {len(expected)} parameters have another '
+                  f'shape and are initialized anew: {shown}', 'current')

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rsn_mm import checkpoints
 from rsn_mm.checkpoints.files import check_destination
-from rsn_mm.errors import CheckpointError, CommandError
+from rsn_mm.errors import CheckpointError, CommandError, ExistingFileError
 
 from .running import run_command
 
@@ -18,9 +18,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('src', help='checkpoint to convert')
     parser.add_argument('dst', help='file to write')
     parser.add_argument('--source', choices=('auto', *checkpoints.SOURCES), default='auto',
-                        help='format of SRC (default: found from its keys)')
+                        help='format of SRC (default: recognized from the names of its tensors)')
     parser.add_argument('--to', choices=('rsn_mm', 'mmpose'), default='rsn_mm',
-                        help='mmpose: SRC is a checkpoint of ours, convert it to MMPose')
+                        help='mmpose: convert SRC, a checkpoint of rsn_mm, to MMPose')
     parser.add_argument('--force', action='store_true', help='overwrite DST')
     return parser
 
@@ -39,19 +39,25 @@ def report(dst: str, info: dict) -> str:
 def convert_checkpoint(args: argparse.Namespace) -> None:
     """Convert the checkpoint of the options and print how the new one is used."""
     if args.to == 'mmpose' and args.source != 'auto':
-        raise CommandError('--source is for conversion to rsn_mm, --to mmpose converts from it')
-    check_destination(args.dst, args.src, args.force)
+        raise CommandError('--source is for conversions to rsn_mm; --to mmpose converts from it')
+    try:
+        check_destination(args.dst, args.src, args.force)
+        converted, info = _converted(args)
+        checkpoints.write(converted, args.dst, args.force)
+    except ExistingFileError as error:
+        raise CommandError(f'{error}; --force overwrites it') from error
+    print(report(args.dst, info))
+
+
+def _converted(args: argparse.Namespace) -> tuple[dict, dict]:
+    """The new checkpoint, and what was found in the old one."""
     checkpoint = checkpoints.read(args.src)
     try:
         if args.to == 'mmpose':
-            converted, info = checkpoints.export_checkpoint(checkpoint)
-            info['source'] = 'rsn_mm'
-        else:
-            converted, info = checkpoints.convert_checkpoint(checkpoint, args.source)
+            return checkpoints.export_checkpoint(checkpoint)
+        return checkpoints.convert_checkpoint(checkpoint, args.source)
     except CheckpointError as error:
         raise CommandError(f'{args.src}: {error}') from error
-    checkpoints.write(converted, args.dst, args.force)
-    print(report(args.dst, info))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 from rsn_mm.checkpoints.fitting import check_fit, read_parameters
 from rsn_mm.datasets.annotation_files import explain_failure
 from rsn_mm.engine import LogProcessor
-from rsn_mm.errors import CommandError, DataError, RsnMmError
+from rsn_mm.errors import CommandError, DataError, ForeignCheckpointError, RsnMmError
 
 from . import distributed
 from .ensembles import is_ensemble
@@ -21,6 +21,9 @@ from .screen import ScreenRunner, ignore_mmpose_metainfo_warning
 
 #: The loops of a job, in the order in which mmengine builds their datasets.
 LOOPS = dict(train=('train', 'val'), test=('test', ))
+#: Follows the error about a checkpoint that other software may have written.
+CONVERT_HINT = ('; if it is a checkpoint of the released code or of MMPose, convert it first with '
+                'tools/convert_checkpoint.py')
 
 
 def run_command(command: Callable[[argparse.Namespace], None], args: argparse.Namespace,
@@ -43,7 +46,10 @@ def run_command(command: Callable[[argparse.Namespace], None], args: argparse.Na
         command(args)
     except RsnMmError as error:
         first = distributed.is_first_process()
-        sys.exit(f'{program}: error: {error}' if first else 1)
+        # Errors of an ensemble's members have that of the checkpoint as their cause.
+        foreign = any(isinstance(e, ForeignCheckpointError) for e in (error, error.__cause__))
+        hint = CONVERT_HINT if foreign else ''
+        sys.exit(f'{program}: error: {error}{hint}' if first else 1)
     finally:
         distributed.close_process_group()
 

@@ -1,14 +1,14 @@
-"""The config that fits a network, and what has to be changed in it where none fits wholly."""
+"""The config that fits a network, and what has to be changed in it where none fits exactly."""
 
 from dataclasses import dataclass, fields
 
-from .network import Network
+from .network import COCO_JOINTS, Network
 from .preprocessing import BGR, RGB, Preprocessing
 
-#: Dataset of a number of joints, by its name in ``configs/_base_/datasets`` of MMPose.
-DATASETS = {17: 'coco', 16: 'mpii'}
+#: The dataset of a number of joints, by its name in ``configs/_base_/datasets`` of MMPose.
+DATASETS = {COCO_JOINTS: 'coco', 16: 'mpii'}
 
-#: Entries of a config that an attribute of :class:`Network` stands for.
+#: Entries of a config that state an attribute of :class:`Network`.
 ENTRIES = {
     'unit': ('model.backbone.unit', ),
     'depth': ('model.backbone.depth', ),
@@ -17,35 +17,36 @@ ENTRIES = {
     'variant': ('model.backbone.variant', ),
     'num_branches': ('model.backbone.num_branches', ),
     'branch_width': ('model.backbone.branch_width', ),
+    'expansion': ('model.backbone.expansion', ),
     'prm': ('model.head.prm.position', ),
 }
 
 
 @dataclass(frozen=True)
 class ShippedConfig:
-    """A config of this project: its network and the images it gives to it."""
+    """A config of this project: its network, and the images that it feeds to the network."""
 
     path: str
     network: Network
-    preprocessing: Preprocessing = BGR
+    images: Preprocessing = BGR
 
-    def options(self, network: Network, preprocessing: Preprocessing) -> list[str]:
-        """``--cfg-options`` that make the config one for this network and these images."""
+    def changes_to(self, network: Network, images: Preprocessing) -> list[str]:
+        """Entries, as ``KEY=VALUE``, that make the config one for this network and images."""
         changed = {
             field.name for field in fields(Network)
             if getattr(network, field.name) != getattr(self.network, field.name)}
         if 'num_branches' in changed:
-            changed.add('branch_width')  # whose default goes by the number of branches
+            changed.add('branch_width')  # its default depends on the number of branches
         return [
             f'{entry}={getattr(network, name)}' for name, entries in ENTRIES.items()
-            if name in changed for entry in entries] + preprocessing.options(self.preprocessing)
+            if name in changed for entry in entries] + images.changes_from(self.images)
 
 
 def _shipped() -> list[ShippedConfig]:
     def times(stages: int) -> str:
         return '' if stages == 1 else f'x{stages}'
 
-    def released(depth: int, stages: int = 1, joints: int = 17) -> Network:
+    def released(depth: int, stages: int = 1, joints: int = COCO_JOINTS) -> Network:
         return Network('rsb', depth, stages, joints, 'released')
 
     coco, mpii = 'coco-256x192.py', 'mpii-256x256.py'
@@ -53,6 +54,8 @@ def _shipped() -> list[ShippedConfig]:
         ShippedConfig(f'configs/rsn/rsn18-released_{coco}', released(18)),
         ShippedConfig(f'configs/rsn/rsn18x4-released_{coco}', released(18, 4)),
         ShippedConfig(f'configs/rsn/rsn18-released_{mpii}', released(18, joints=16)),
+        ShippedConfig(f'configs/rsn/resnet18-released_{coco}',
+                      Network('bottleneck', 18, expansion=1)),
         *(ShippedConfig(f'configs/rsn/rsn{depth}{times(stages)}-mmpose_{coco}',
                         released(depth, stages), RGB)
           for depth, stages in ((18, 1), (50, 1), (50, 2), (50, 3))),
@@ -61,8 +64,8 @@ def _shipped() -> list[ShippedConfig]:
           for depth, stages in ((18, 1), (50, 1), (101, 1), (50, 2), (50, 3), (50, 4))),
         ShippedConfig(f'configs/rsn/rsn18_{mpii}', Network('rsb', 18, joints=16)),
         *(ShippedConfig(f'configs/mspn/mspn50{times(stages)}{kind}_{coco}',
-                        Network('bottleneck', 50, stages), preprocessing)
-          for kind, preprocessing in (('', BGR), ('-mmpose', RGB))
+                        Network('bottleneck', 50, stages), images)
+          for kind, images in (('', BGR), ('-mmpose', RGB))
           for stages in (1, 2, 3, 4)),
     ]
 
@@ -71,18 +74,21 @@ def _shipped() -> list[ShippedConfig]:
 SHIPPED = tuple(_shipped())
 
 
-def nearest(network: Network, preprocessing: Preprocessing) -> tuple[str, list[str]]:
-    """The config with the fewest changes, and these as ``--cfg-options``.
+def nearest_config(network: Network, images: Preprocessing) -> tuple[str, list[str]]:
+    """Find the shipped config that has to be changed least.
 
-    The dataset counts most, because its files are no matter of options; joints of no known data
-    set go with COCO's configs.
+    The dataset counts most, because changing it takes more than an option. Networks with a number
+    of joints that no dataset here has get a config of COCO.
+
+    Returns:
+        Path of the config, and the entries to change, as ``KEY=VALUE``.
     """
-    joints = network.joints if network.joints in DATASETS else 17
+    joints = network.joints if network.joints in DATASETS else COCO_JOINTS
 
     def distance(config: ShippedConfig) -> tuple:
         return (config.network.joints != joints, config.network.unit != network.unit,
-                config.preprocessing.bgr_to_rgb != preprocessing.bgr_to_rgb,
-                len(config.options(network, preprocessing)))
+                config.images.bgr_to_rgb != images.bgr_to_rgb,
+                len(config.changes_to(network, images)))
 
     config = min(SHIPPED, key=distance)
-    return config.path, config.options(network, preprocessing)
+    return config.path, config.changes_to(network, images)

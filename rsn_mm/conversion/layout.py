@@ -1,14 +1,26 @@
-"""Where a foreign format keeps the tensors of ours."""
+"""Where a foreign format stores the tensors of an ``rsn_mm`` estimator."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from torch import Tensor
+
+from rsn_mm.checkpoints.fitting import Shape
 from rsn_mm.errors import CheckpointError
+
+from .preprocessing import BGR, Preprocessing
 
 #: Levels of a stage, in all foreign formats.
 NUM_LEVELS = 4
 
-#: Layers of the released Pose Refine Machine, by the names of ours.
+#: What the names of norms' running means end with in our state dicts.
+MEAN = '.bn.running_mean'
+#: What the names of the biases before these norms end with, in formats that have them.
+BIAS = '.conv.bias'
+
+#: Layers of the released Pose Refine Machine, by our names.
 PRM_LAYERS = {
     'conv': 'conv_bn_relu_prm_1',
     'channel_path.0': 'conv_bn_relu_prm_2_1',
@@ -18,19 +30,28 @@ PRM_LAYERS = {
 }
 
 
+class UnitTensor(NamedTuple):
+    """A tensor of a residual unit in a foreign state dict."""
+
+    stage: int  #: from 0
+    level: int  #: from 0, fine to coarse
+    block: int  #: from 0, of the level
+    name: str  #: inside the unit
+
+
 @dataclass(frozen=True)
 class Layout:
-    """Names of a foreign format for one kind of residual unit.
+    """The names of a foreign format, for networks of one kind of residual unit.
 
-    The formats agree on the tree of modules (they descend from the same code) and differ in what
-    they call its leaves, which the fields give.
+    All formats have the same tree of modules, since they descend from the same code. They differ in
+    the names of its leaves, which are the fields of this class.
     """
 
-    source: str  #: of :data:`~rsn_mm.conversion.conversion.SOURCES`
+    sources: tuple[str, ...]  #: what a user may call the format, the usual name first
     title: str  #: for messages
     unit: str  #: of the backbone, ``'rsb'`` or ``'bottleneck'``
     stem: str
-    stage: str  #: with the stage's number
+    stage: str  #: with ``{}`` for the stage's number
     lateral: str
     encoder_skip: str
     decoder_skip: str
@@ -39,31 +60,67 @@ class Layout:
     fuse: str = ''  #: last convolution of an RSB
     conv: str = ''  #: a convolution or norm of a bottleneck; with part and number (from 1)
     conv_bias: bool = False  #: whether a convolution before a norm has a bias
-    prm: str | None = None  #: where a Pose Refine Machine on the last heatmaps is, if there is one
+    prm: str | None = None  #: place of a Pose Refine Machine for the last heatmaps, if there is one
+    images: Preprocessing = BGR  #: what the networks expect, unless the checkpoint tells
+    #: Brings a state dict of another version of the format to these names.
+    prepare: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict
 
-    def theirs(self, key: str) -> str:
-        """Where the format keeps a tensor of ours.
+    def unit_tensor(self, foreign_name: str) -> UnitTensor | None:
+        """Parse the name of a tensor of a residual unit; ``None`` for other tensors."""
+        stage = re.escape(self.stage.format('@')).replace('@', r'(\d+)')
+        match = re.fullmatch(rf'{stage}\.downsample\.layer(\d+)\.(\d+)\.(.+)', foreign_name)
+        if match is None:
+            return None
+        return UnitTensor(int(match[1]), int(match[2]) - 1, int(match[3]), match[4])
+
+    def has_unit(self, foreign_name: str) -> bool:
+        """Whether a name shows that there is a unit of this kind, and of no other kind."""
+        tensor = self.unit_tensor(foreign_name)
+        if tensor is None:
+            return False
+        if self.unit == 'rsb':
+            return tensor.name.startswith('conv_bn_relu2_')
+        return tensor.name.startswith(self.conv.format(part='conv', number=2) + '.')
+
+    def shapes(self, ours: Mapping[str, Shape]) -> dict[str, Shape]:
+        """Names and shapes of all tensors that the format has for a network.
 
         Args:
-            key: A name in the state dict of an ``rsn_mm`` estimator.
+            ours: Shape of every tensor of the network, by our name.
+        """
+        shapes = {self.foreign_name(name): shape for name, shape in ours.items()}
+        if self.conv_bias:
+            shapes |= {self.foreign_bias(name): shape for name, shape in ours.items()
+                       if name.endswith(MEAN)}
+        return shapes
+
+    def foreign_bias(self, mean: str) -> str:
+        """Where the format stores the bias before a norm, given our name of the norm's mean."""
+        return self.foreign_name(mean.removesuffix(MEAN) + BIAS)
+
+    def foreign_name(self, name: str) -> str:
+        """Where the format stores a tensor.
+
+        Args:
+            name: Name of the tensor in the state dict of an ``rsn_mm`` estimator.
 
         Raises:
-            CheckpointError: The format has no such tensor.
+            CheckpointError: If the format has no such tensor.
         """
         try:
-            *layer, part, tensor = key.split('.')
-            return f'{self._place(layer, part)}.{tensor}'
+            *layer, part, tensor = name.split('.')
+            return f'{self._foreign_layer(layer, part)}.{tensor}'
         except (KeyError, ValueError):
-            raise CheckpointError(f'{key} has no counterpart in a checkpoint of {self.title}'
-                                  ) from None
+            raise CheckpointError(
+                f'{name} has no counterpart in a checkpoint of {self.title}') from None
 
-    def _place(self, layer: list[str], part: str) -> str:
+    def _foreign_layer(self, layer: list[str], part: str) -> str:
         match layer:
             case ['backbone', 'stem', 'conv']:
                 return f'{self.stem}.{part}'
             case ['backbone', 'stages', stage, 'encoder', 'levels', level, block, *layer]:
-                place = f'{self.stage.format(stage)}.downsample.layer{int(level) + 1}.{block}'
-                return f'{place}.{self._unit_layer(layer, part)}'
+                unit = f'{self.stage.format(stage)}.downsample.layer{int(level) + 1}.{block}'
+                return f'{unit}.{self._unit_layer(layer, part)}'
             case ['backbone', 'stages', stage, 'decoder', *layer]:
                 return f'{self.stage.format(stage)}.upsample.{self._decoder_layer(layer)}.{part}'
             case ['head', 'predictors', stage, unit, ('feature' | 'heatmap') as layer]:
@@ -95,7 +152,7 @@ class Layout:
                 return f'up{int(unit) + 1}.{self.lateral}'
             case ['units', unit, 'up']:
                 return f'up{int(unit) + 1}.up_conv'
-            # Units go coarse to fine, skips fine to coarse.
+            # Units are numbered coarse to fine, and skips fine to coarse.
             case ['bridge', 'encoder_skips', level]:
                 return f'up{NUM_LEVELS - int(level)}.{self.encoder_skip}'
             case ['bridge', 'decoder_skips', level]:
@@ -103,15 +160,3 @@ class Layout:
             case ['bridge', 'cross']:
                 return f'up{NUM_LEVELS}.cross_conv'
         raise KeyError(layer)
-
-    @property
-    def unit_key(self) -> re.Pattern:
-        """Matches a key inside a residual unit: stage, level (from 1), block and the rest."""
-        stage = re.escape(self.stage.format('@')).replace('@', r'(\d+)')
-        return re.compile(rf'{stage}\.downsample\.layer(\d+)\.(\d+)\.(.+)')
-
-    def is_of_this_unit(self, rest: str) -> bool:
-        """Whether the last group of :attr:`unit_key` is of this kind of unit and of no other."""
-        if self.unit == 'rsb':
-            return rest.startswith('conv_bn_relu2_')
-        return rest.startswith(self.conv.format(part='conv', number=2) + '.')

@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import asdict, dataclass
+from typing import Any
 
 #: ImageNet's statistics, red to blue, on the 0..255 scale.
 MEAN_RGB = (123.675, 116.28, 103.53)
@@ -16,32 +17,32 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    @property
-    def order(self) -> str:
-        return 'RGB' if self.bgr_to_rgb else 'BGR'
+    def as_dict(self) -> dict[str, bool | list[float]]:
+        """The arguments as a config states them."""
+        return dict(bgr_to_rgb=self.bgr_to_rgb, mean=list(self.mean), std=list(self.std))
 
-    def options(self, other: 'Preprocessing') -> list[str]:
-        """What makes a config with ``other`` one with this, as ``--cfg-options``."""
-        found = asdict(other)
+    def changes_from(self, other: 'Preprocessing') -> list[str]:
+        """Entries of a config, as ``KEY=VALUE``, that change ``other`` to this."""
+        theirs = asdict(other)
         return [
             f'model.data_preprocessor.{name}='
             f'{",".join(map(str, value)) if isinstance(value, tuple) else value}'
-            for name, value in asdict(self).items() if value != found[name]]
+            for name, value in asdict(self).items() if value != theirs[name]]
 
 
-#: The released code's, and that of our configs.
+#: The released code's images, and those of our configs.
 BGR = Preprocessing(False, MEAN_RGB[::-1], STD_RGB[::-1])
-#: MMPose's.
+#: MMPose's images.
 RGB = Preprocessing(True, MEAN_RGB, STD_RGB)
 
 
-def preprocessing_of(meta: dict) -> Preprocessing | None:
-    """That which the meta data of a checkpoint tell, or ``None``.
+def preprocessing_of(meta: dict[str, Any]) -> Preprocessing | None:
+    """Find the preprocessing in the meta data of a checkpoint, or give ``None``.
 
-    The config in it is Python code; it is parsed for literals and never run.
+    mmengine stores the config as Python code. It is parsed for literals and never run.
 
     Args:
-        meta: ``meta`` of an mmengine checkpoint, or of one that was converted.
+        meta: ``meta`` of a checkpoint that mmengine wrote or that was converted.
     """
     found = meta.get('data_preprocessor')
     if found is None and isinstance(meta.get('cfg'), str):

@@ -7,9 +7,9 @@ from mmengine.logging import print_log
 from mmengine.model import update_init_info
 from torch import Tensor, nn
 
-from rsn_mm.checkpoints.contents import weights_of
-from rsn_mm.checkpoints.files import read
-from rsn_mm.errors import CheckpointError, listing
+from rsn_mm.checkpoints.contents import read_weights
+from rsn_mm.checkpoints.fitting import check_shapes
+from rsn_mm.errors import CheckpointError
 from rsn_mm.registry import WEIGHT_INITIALIZERS
 
 from .backbones import RSN
@@ -79,28 +79,16 @@ class PretrainedResNet:
 
     def _fitted(self, module: RSN) -> dict[str, Tensor]:
         """Read the checkpoint and give its tensors the network's names."""
-        theirs, _ = weights_of(read(self._path()))
-        theirs = {key: value for key, value in theirs.items() if not key.startswith(CLASSIFIER)}
-        fitted, wrong, missing = {}, [], []
-        for ours, expected in module.state_dict().items():
-            key = resnet_key(ours)
-            if key is None:
-                continue
-            found = theirs.pop(key, None)
-            if found is None:
-                if not key.endswith(OPTIONAL):
-                    missing.append(key)
-            elif found.shape != expected.shape:
-                wrong.append(f'{key} {tuple(found.shape)}, expected {tuple(expected.shape)}')
-            else:
-                fitted[ours] = found
-        problems = [f'{title} {listing(names)}' for title, names in (
-            ('it lacks', missing), ('it has another shape of', wrong),
-            ('the network has no place for', theirs)) if names]
-        if problems:
-            raise CheckpointError(
-                f"{self.checkpoint} is not a ResNet with this network's units and depth and with "
-                f"torchvision's names of tensors: {'; '.join(problems)}")
+        theirs, _ = read_weights(self._path())
+        theirs = {name: value for name, value in theirs.items() if not name.startswith(CLASSIFIER)}
+        ours = module.state_dict()
+        names = {name: key for name in ours if (key := resnet_key(name)) is not None
+                 and (key in theirs or not key.endswith(OPTIONAL))}
+        check_shapes(
+            theirs, {key: tuple(ours[name].shape) for name, key in names.items()},
+            f"{self.checkpoint} is not a ResNet with this network's units and depth and with "
+            "torchvision's names of tensors")
+        fitted = {name: theirs[key] for name, key in names.items()}
         if self.bgr:
             first = 'stem.conv.conv.weight'
             fitted[first] = fitted[first].flip(1)

@@ -18,8 +18,7 @@ from mmpose.models import build_pose_estimator
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.structures import PoseDataSample
 
-from rsn_mm import checkpoints
-from rsn_mm.checkpoints.contents import meta_of, weights_of
+from rsn_mm.checkpoints.contents import meta_of, read_weights
 from rsn_mm.checkpoints.fitting import check_fit
 from rsn_mm.errors import MissingFileError, OptionError, OptionTypeError
 from rsn_mm.models import MultiStageRSNHead
@@ -73,9 +72,8 @@ class Predictor:
         init_default_scope(cfg.get('default_scope') or 'mmpose')
         self._load_image, self._cut_out = _pipeline(cfg)
         estimator = _build(cfg)
-        stored = checkpoints.read(checkpoint)
-        weights, _ = weights_of(stored)
-        check_fit(estimator, weights, str(checkpoint))
+        weights, stored = read_weights(checkpoint)
+        check_fit(estimator, weights, checkpoint)
         estimator.load_state_dict(weights)
         self.dataset_meta = _dataset_meta(cfg, meta_of(stored), estimator.head.out_channels)
         self.device = torch.device(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rsn_mm.conversion.configs import SHIPPED, nearest
+from rsn_mm.conversion.configs import SHIPPED, nearest_config
 from rsn_mm.conversion.network import Network
 from rsn_mm.conversion.preprocessing import BGR, RGB, Preprocessing, preprocessing_of
 
@@ -16,12 +16,13 @@ def test_shipped_config(config):
         cfg.model[part] for part in ('backbone', 'head', 'data_preprocessor'))
     network = Network(
         unit=backbone.get('unit', 'rsb'), depth=backbone.depth, num_stages=backbone.num_stages,
-        joints=head.out_channels, variant=backbone.get('variant', 'paper'))
+        joints=head.out_channels, variant=backbone.get('variant', 'paper'),
+        expansion=backbone.get('expansion', 4))
     assert network == config.network
     assert head.num_stages == backbone.num_stages
     assert Preprocessing(
-        images.bgr_to_rgb, tuple(images.mean), tuple(images.std)) == config.preprocessing
-    assert nearest(network, config.preprocessing) == (config.path, [])
+        images.bgr_to_rgb, tuple(images.mean), tuple(images.std)) == config.images
+    assert nearest_config(network, config.images) == (config.path, [])
 
 
 def test_all_configs_for_foreign_weights_are_known():
@@ -43,10 +44,14 @@ def test_all_configs_for_foreign_weights_are_known():
     (Network('rsb', 18, 1, 17, num_branches=3), BGR, 'rsn18_coco-256x192',
      ['model.backbone.num_branches=3', 'model.backbone.branch_width=26']),
     (Network('rsb', 18, 1, 16, 'released'), RGB, 'rsn18-released_mpii-256x256',
-     RGB.options(BGR)),
+     RGB.changes_from(BGR)),
+    (Network('bottleneck', 18), BGR, 'resnet18-released_coco-256x192',
+     ['model.backbone.expansion=4']),
+    (Network('bottleneck', 18, 2, expansion=1), BGR, 'resnet18-released_coco-256x192',
+     ['model.backbone.num_stages=2', 'model.head.num_stages=2']),
 ])
 def test_nearest(network, preprocessing, config, options):
-    assert nearest(network, preprocessing) == (f'configs/rsn/{config}.py', options)
+    assert nearest_config(network, preprocessing) == (f'configs/rsn/{config}.py', options)
 
 
 @pytest.mark.parametrize('meta, expected', [

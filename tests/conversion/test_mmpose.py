@@ -104,8 +104,8 @@ def test_heatmaps_equal_those_of_mmpose(name, stages, tmp_path):
                                           again.state_dict().values(), strict=True))
 
 
-def test_colors_of_the_checkpoint_s_own_config():
-    """Somebody's MMPose weights of BGR images: the options say so, and so do the heatmaps."""
+def test_colors_of_the_config_in_the_checkpoint():
+    """MMPose weights trained on BGR images: the options say so, and the heatmaps are equal."""
     cfg = small('rsn18', 1, **{'model.data_preprocessor.bgr_to_rgb': False,
                                'model.data_preprocessor.mean': [100., 110., 120.]})
     theirs = randomize(build(cfg))
@@ -225,6 +225,8 @@ def test_bad_mmpose_state_dict(change, message):
     (['model.backbone.variant=paper'], "variant='released'.*variant='paper'"),
     (['model.backbone.branch_width=32'], 'branch_width=32'),
     (['model.backbone.variant=paper', 'model.backbone.unit=basic'], "'bottleneck'"),
+    (['model.backbone.variant=paper', 'model.backbone.unit=bottleneck',
+      'model.backbone.expansion=1'], 'expansion=4; .*expansion=1'),
     (['model.head.prm.position=feature'], 'head.predictors.0.3.feature.* has no counterpart'),
     (['model.head.prm.position=heatmap'], 'head.predictors.0.3.refine.* has no counterpart'),
     (['model.backbone.norm_cfg.type=GN', 'model.backbone.norm_cfg.num_groups=2'], 'missing'),

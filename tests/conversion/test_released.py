@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from rsn_mm.checkpoints import CheckpointError, convert
+from rsn_mm.conversion.formats import RELEASED_RSN
+from rsn_mm.conversion.network import Network
 from tests import golden
 
 from .samples import build, hollow, named_config, released, released_shapes
@@ -73,15 +77,98 @@ def test_joints_name_the_data_set(name, joints, config, options, dataset):
 
 def test_expanded_network_is_the_papers():
     """The released file format with the paper's widths: what RSN-50 weights would look like."""
-    from rsn_mm.checkpoints import released_rsn
-    from rsn_mm.conversion.network import Network
     shapes = Network('rsb', 50).shapes()
-    theirs = {released_rsn.LAYOUT.theirs(key): shape for key, shape in shapes.items()}
-    theirs |= {key.replace('.bn.weight', '.conv.bias'): shape
-               for key, shape in theirs.items() if key.endswith('.bn.weight')}
-    ours, info = convert(hollow(theirs))
+    ours, info = convert(hollow(RELEASED_RSN.shapes(shapes)))
     assert (info['config'], info['cfg_options']) == ('configs/rsn/rsn50_coco-256x192.py', [])
     assert {key: tuple(value.shape) for key, value in ours.items()} == shapes
+
+
+# --------------------------------------------------------------------------------- Res18, by hand
+
+RES18_PLANES = (64, 128, 256, 512)
+
+
+def res18_layers() -> dict[str, tuple[int, int, int]]:
+    """Output channels, input channels and kernel size of the released Res18's convolutions."""
+    layers = {'top.conv': (64, 3, 7)}
+    channels = 64
+    for level, planes in enumerate(RES18_PLANES):
+        for block in (0, 1):
+            place = f'stage0.downsample.layer{level + 1}.{block}'
+            if channels != planes:
+                layers[f'{place}.downsample'] = (planes, channels, 1)
+            layers[f'{place}.conv_bn_relu1'] = (planes, channels, 1)
+            layers[f'{place}.conv_bn_relu2'] = (planes, planes, 3)
+            layers[f'{place}.conv_bn_relu3'] = (planes, planes, 1)
+            channels = planes
+    for up, planes in enumerate(reversed(RES18_PLANES)):
+        place = f'stage0.upsample.up{up + 1}'
+        layers[f'{place}.u_skip'] = (256, planes, 1)
+        if up > 0:
+            layers[f'{place}.up_conv'] = (256, 256, 1)
+        layers[f'{place}.res_conv1'] = (256, 256, 1)
+        layers[f'{place}.res_conv2'] = (17, 256, 3)
+    return layers
+
+
+def res18() -> dict[str, Tensor]:
+    state = {}
+    for name, (channels, in_channels, size) in res18_layers().items():
+        shapes = {'conv.weight': (channels, in_channels, size, size), 'conv.bias': (channels, ),
+                  **{f'bn.{part}': (channels, ) for part in (
+                      'weight', 'bias', 'running_mean', 'running_var')},
+                  'bn.num_batches_tracked': ()}
+        state |= {f'{name}.{key}': golden.draw(f'{name}.{key}', shape)
+                  for key, shape in shapes.items()}
+    return state
+
+
+def res18_heatmaps(state: dict[str, Tensor], x: Tensor) -> Tensor:
+    """The last heatmaps of the network as it was released, from tensors by its names."""
+    def layer(name: str, x: Tensor, stride: int = 1) -> Tensor:
+        weight = state[f'{name}.conv.weight']
+        x = F.conv2d(x, weight, state[f'{name}.conv.bias'], stride, padding=weight.shape[-1] // 2)
+        return F.batch_norm(x, *(state[f'{name}.bn.{part}'] for part in (
+            'running_mean', 'running_var', 'weight', 'bias')))
+
+    x = F.max_pool2d(layer('top.conv', x, stride=2).relu(), 3, stride=2, padding=1)
+    features = []
+    for level in (1, 2, 3, 4):
+        for block in (0, 1):
+            place = f'stage0.downsample.layer{level}.{block}'
+            stride = 2 if level > 1 and block == 0 else 1
+            shortcut = layer(f'{place}.downsample', x, stride) if stride == 2 else x
+            x = layer(f'{place}.conv_bn_relu1', x).relu()
+            x = layer(f'{place}.conv_bn_relu2', x, stride).relu()
+            x = (layer(f'{place}.conv_bn_relu3', x) + shortcut).relu()
+        features.append(x)
+    out = None
+    for up, feature in enumerate(reversed(features), 1):
+        place = f'stage0.upsample.up{up}'
+        total = layer(f'{place}.u_skip', feature)
+        if out is not None:
+            total = total + layer(f'{place}.up_conv', F.interpolate(
+                out, feature.shape[2:], mode='bilinear', align_corners=True))
+        out = total.relu()
+    heatmaps = layer(f'{place}.res_conv2', layer(f'{place}.res_conv1', out).relu())
+    return F.interpolate(heatmaps, (64, 48), mode='bilinear', align_corners=True)
+
+
+@pytest.mark.parametrize('source', ['auto', 'rsn', 'mspn'])
+def test_res18_of_the_released_rsn(source):
+    """Bottlenecks without expansion, under the names that MSPN has."""
+    theirs = res18()
+    ours, info = convert({'model': theirs}, source)
+    assert info['source'] == ('mspn' if source == 'auto' else source)
+    assert (info['config'], info['cfg_options']) == (
+        'configs/rsn/resnet18-released_coco-256x192.py', [])
+    model = build(named_config(info))
+    model.load_state_dict(ours, strict=True)
+    x = torch.randn(1, 3, 96, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = model.head(model.backbone(x))[-1][-1]
+        expected = res18_heatmaps(theirs, x)
+    assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
 
 
 def test_released_refine_machine_is_found_on_the_last_heatmaps():
@@ -145,15 +232,15 @@ def renamed(state_dict: dict, old: str, new: str) -> dict:
                             s[FIRST]}, "mixed: .*MMPose's RSN"),
     ('auto', lambda s: {'module.' + FIRST: s[FIRST]} | s, "prefix 'module.', others do not"),
     # the wrong source
-    ('mspn', dict, "source 'mspn', but the keys are those of the released RSN"),
-    ('mmpose', dict, "source 'mmpose', but the keys are those of the released RSN"),
+    ('mspn', dict, "source 'mspn', but the names are those of the released RSN"),
+    ('mmpose', dict, "source 'mmpose', but the names are those of the released RSN"),
     ('hrnet', dict, "source 'hrnet', expected auto or one of rsn, mspn, mmpose"),
     # no network at all
-    ('auto', lambda s: {'conv1.weight': s[FIRST]}, 'not a checkpoint .* keys are conv1.weight'),
+    ('auto', lambda s: {'conv1.weight': s[FIRST]}, 'not a checkpoint .* names are conv1.weight'),
     ('auto', lambda s: {}, 'empty'),
     ('auto', lambda s: {'state_dict': {}}, 'state_dict is empty'),
     ('auto', lambda s: {'model': s[FIRST]}, 'model is a Tensor, expected a dict'),
-    ('auto', lambda s: {'model': s | {'lr': 0.1}}, 'no tensors: lr'),
+    ('auto', lambda s: {'model': s | {'lr': 0.1}}, 'not tensors: lr'),
     ('auto', lambda s: s[FIRST], 'a Tensor, expected a dict'),
     ('auto', lambda s: {'backbone.stages.0.x': s[FIRST]}, 'rsn_mm already'),
 ])

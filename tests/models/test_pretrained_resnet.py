@@ -120,11 +120,11 @@ def test_the_config_with_a_local_file(tmp_path):
 
 
 @pytest.mark.parametrize('change, message', [
-    (lambda s: s.pop('layer1.0.conv1.weight'), 'it lacks layer1.0.conv1.weight'),
+    (lambda s: s.pop('layer1.0.conv1.weight'), '1 missing: layer1.0.conv1.weight'),
     (lambda s: s.update({'layer4.1.conv1.weight': torch.zeros(1)}),
-     'the network has no place for layer4.1.conv1.weight'),
+     '1 unknown: layer4.1.conv1.weight'),
     (lambda s: s.update({'conv1.weight': torch.zeros(64, 1, 7, 7)}),
-     r'it has another shape of conv1.weight \(64, 1, 7, 7\), expected \(64, 3, 7, 7\)'),
+     r'1 of another shape: conv1.weight \(64, 1, 7, 7\), expected \(64, 3, 7, 7\)'),
 ])
 def test_what_does_not_fit_is_listed(change, message, tmp_path):
     state = tiny_state()
@@ -139,10 +139,10 @@ def test_what_does_not_fit_is_listed(change, message, tmp_path):
 @pytest.mark.parametrize('options, error, message', [
     (dict(unit='rsb'), CheckpointError, "units ResidualStepsBlock, expected unit='bottleneck'"),
     (dict(norm_cfg=dict(type='GN', num_groups=8)), CheckpointError,
-     'the network has no place for bn1.weight'),
-    (dict(norm_cfg=None), CheckpointError, 'it lacks conv1.bias'),
+     'unknown: bn1.weight'),
+    (dict(norm_cfg=None), CheckpointError, 'missing: conv1.bias'),
     (dict(unit='bottleneck'), CheckpointError, r'conv1.weight \(64, 64, 3, 3\), expected'),
-    (dict(num_blocks=(2, 1, 1, 1)), CheckpointError, 'it lacks layer1.1.conv1.weight'),
+    (dict(num_blocks=(2, 1, 1, 1)), CheckpointError, 'missing: layer1.1.conv1.weight'),
 ])
 def test_networks_that_are_no_resnet(options, error, message, checkpoint):
     with pytest.raises(error, match=message):

@@ -7,7 +7,7 @@ from mmpose.models.backbones import MSPN as MmposeMSPN
 from mmpose.models.backbones import RSN as MmposeRSN
 from torch import nn
 
-from rsn_mm.conversion import mmpose
+from rsn_mm.conversion.formats import MMPOSE_MSPN, MMPOSE_RSN
 from rsn_mm.conversion.layout import Layout
 from rsn_mm.models import RSN
 from rsn_mm.models.checkpointing import _frozen_statistics
@@ -97,7 +97,7 @@ def test_largest_receptive_fields_measured_by_gradients():
 # ---------------------------------------------------------------------- equality with MMPose's own
 
 def copy_weights(theirs: nn.Module, ours: nn.Module, layout: Layout) -> None:
-    names = {key: layout.theirs(f'backbone.{key}').removeprefix('backbone.')
+    names = {key: layout.foreign_name(f'backbone.{key}').removeprefix('backbone.')
              for key in ours.state_dict()}
     state = {key: theirs.state_dict()[name] for key, name in names.items()}
     assert len(state) == len(theirs.state_dict())
@@ -114,7 +114,7 @@ def test_equals_the_backbone_of_mmpose(theirs, ours):
     ours = RSN(**ours).eval()
     randomize(theirs).eval()
     with torch.no_grad():
-        copy_weights(theirs, ours, mmpose.MSPN if isinstance(theirs, MmposeMSPN) else mmpose.RSN)
+        copy_weights(theirs, ours, MMPOSE_MSPN if isinstance(theirs, MmposeMSPN) else MMPOSE_RSN)
         expected, found = theirs(image()), ours(image())
     for expected_units, found_units in zip(expected, found, strict=True):
         for a, b in zip(expected_units, found_units, strict=True):

@@ -28,7 +28,7 @@ def released():
     return dict(model=golden.weights('rsn18_coco', str(golden.load('rsn18_coco_output')['salt'])))
 
 
-def mmposes():
+def from_mmpose():
     return dict(state_dict=samples.randomize(
         samples.build(samples.mmpose_config('rsn18'))).state_dict())
 
@@ -42,7 +42,7 @@ def converted(tmp_path_factory):
     def convert(name, capsys):
         if name not in done:
             theirs, ours = folder / f'{name}.pth', folder / f'{name}_ours.pth'
-            torch.save(dict(released=released, mmpose=mmposes)[name](), theirs)
+            torch.save(dict(released=released, mmpose=from_mmpose)[name](), theirs)
             assert call('convert_checkpoint.py', theirs, ours) is None
             printed = capsys.readouterr().out
             assert 'with:' not in printed
@@ -79,7 +79,7 @@ def test_a_converted_checkpoint_goes_on_training(converted, data, tmp_path, caps
     before = checkpoints.read(weights)['state_dict']
 
     losses, after, log = train(config, data / 'coco' / 'train', tmp_path / 'still', weights, lr=0)
-    assert f'Load checkpoint from {weights}' in log and 'start anew' not in log
+    assert f'Load checkpoint from {weights}' in log and 'initialized anew' not in log
     assert len(losses) == 2 and all(math.isfinite(loss) and loss > 0 for loss in losses)
     assert after.keys() == before.keys()
     for key, value in before.items():
@@ -105,7 +105,8 @@ def test_another_number_of_joints_keeps_all_but_the_last_layers(converted, data,
     anew = {key for key, value in before.items() if after[key].shape != value.shape}
     assert anew == {key for key in before if re.fullmatch(
         r'head\.predictors\.0\.\d\.heatmap\.(conv\.weight|bn\.(weight|bias|running_\w+))', key)}
-    assert f'{len(anew)} of {len(before)} parameters are of another shape and start anew' in log
+    assert (f'{len(anew)} of {len(before)} parameters have another shape and are initialized anew'
+            in log)
     assert all(torch.equal(after[key], value) for key, value in before.items()
                if key not in anew and not is_statistic(key))
 
@@ -122,17 +123,17 @@ def tiny(tmp_path_factory):
 
 @pytest.mark.parametrize('options, message', [
     (['load_from=no.pth'], 'checkpoint no.pth does not exist'),
-    (['load_from=tiny.py'], 'checkpoint tiny.py is refused: it is no file of torch'),
+    (['load_from=tiny.py'], 'checkpoint tiny.py is refused: it is not a file of torch'),
     (['load_from=theirs.pth'],
-     'has its weights in model, expected .* go through tools/convert_checkpoint.py first'),
+     'has its weights in model, expected state_dict; tools/convert_checkpoint.py converts'),
     (['load_from=done/epoch_1.pth', 'model.backbone.num_blocks=1,2,1,1'],
-     r'backbone\.stages\.0\.encoder\.levels\.1\.1\.\S+ is missing'),
+     r'missing: backbone\.stages\.0\.encoder\.levels\.1\.1\.'),
     (['load_from=done/epoch_1.pth', 'model.backbone.unit_channels=8', 'model.head.unit_channels=8'],
      r'expected \(8,'),
     (['load_from=done/epoch_1.pth', 'model.backbone.num_stages=2', 'model.head.num_stages=2'],
-     'is missing'),
+     r'missing: .*backbone\.stages\.[01]\.'),
     (['load_from=done/epoch_1.pth', 'model.head.prm.position=feature'],
-     r'head\.predictors\.0\.3\.feature\.'),
+     r'missing: head\.predictors\.0\.3\.feature\.'),
 ])
 def test_weights_that_do_not_fit_are_not_trained_on(tiny, tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tiny)

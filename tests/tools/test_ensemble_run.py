@@ -289,7 +289,7 @@ TINY = ('tiny.py', 'tiny/epoch_30.pth')
      'the config of member 0 (no.py) does not exist'),
     (('test.py', 'alone.py', '--cfg-options', 'model.members.0.weight=0'), 'has weight=0'),
     (('test.py', 'both.py', '--cfg-options', 'model.members.1.checkpoint=tiny.py'),
-     'is refused: it is no file of torch'),
+     'is refused: it is not a file of torch'),
     (('test.py', 'both.py', '--optimize', 'tiny/epoch_30.pth'), 'both.py is an ensemble, whose'),
     (('test.py', 'both.py', '--cfg-options',
       'test_dataloader.dataset.pipeline.2.input_sizes=[(48, 64),(72, 96),(96, 128)]'),

@@ -228,7 +228,7 @@ def test_two_processes_share_the_batches(run):
      'http://127.0.0.1:9/resnet18.pth cannot be downloaded'),
     (('test.py', 'tiny.py', 'no.pth'), 'checkpoint no.pth does not exist'),
     (('test.py', 'no.py', 'done/epoch_2.pth'), 'config no.py does not exist'),
-    (('test.py', 'tiny.py', 'tiny.py'), 'checkpoint tiny.py is refused: it is no file'),
+    (('test.py', 'tiny.py', 'tiny.py'), 'checkpoint tiny.py is refused: it is not a file'),
     (('test.py', 'tiny.py', 'http://127.0.0.1:9/no.pth'),
      'http://127.0.0.1:9/no.pth cannot be downloaded'),
     (('test.py', 'tiny.py', 'done/epoch_2.pth', '--out', 'x.txt'), '--out x.txt: expected a file'),
