@@ -18,9 +18,8 @@ DEFAULT_NUM_IMAGES = dict(train=1500, val=200)
 class SyntheticCocoDataset(CocoDataset):
     """Generated people with COCO's 17 keypoints, written to disk when they are first needed.
 
-    The images and annotations are in ``data_root/split``, so that an evaluator finds the
-    annotations in ``data_root/split/annotations.json``. Processes that start together make them
-    once.
+    An evaluator finds the annotations in ``data_root/split/annotations.json``. Processes that
+    start together make the data once.
 
     Args:
         data_root: Folder of the generated data.
@@ -29,7 +28,7 @@ class SyntheticCocoDataset(CocoDataset):
         seed: Seed of the generator.
         scene: Options of :class:`SceneOptions`, for example ``dict(people_max=1)``.
         workers: Processes that draw, by default one per processor.
-        **kwargs: Further arguments of MMPose's ``CocoDataset``, but for ``ann_file`` and
+        **kwargs: Further arguments of MMPose's ``CocoDataset``, except ``ann_file`` and
             ``data_prefix``, which follow from ``data_root`` and ``split``.
 
     Raises:
@@ -44,10 +43,10 @@ class SyntheticCocoDataset(CocoDataset):
             if name in kwargs:
                 raise OptionTypeError(f'{name}: follows from data_root and split, do not give it '
                                       f'(got {kwargs[name]!r})')
-        if num_images is None:
-            num_images = DEFAULT_NUM_IMAGES.get(split, 1)
-        self._options = SplitOptions(split=split, num_images=num_images, seed=seed,
-                                     scene=SceneOptions(**(scene or {})))
+        self._options = SplitOptions(
+            split=split, seed=seed,
+            num_images=DEFAULT_NUM_IMAGES.get(split, 1) if num_images is None else num_images,
+            scene=SceneOptions(**(scene or {})))
         self._workers = workers
         super().__init__(ann_file=str(annotation_path('', split)), data_root=str(data_root),
                          data_prefix=dict(img=str(Path(split) / IMAGE_FOLDER)), **kwargs)

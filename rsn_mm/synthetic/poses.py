@@ -1,25 +1,28 @@
 """Poses: joint angles in degrees, their limits, and the families they are drawn from."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
+from .body import SIDES
+
+Pose = dict[str, float]
 Ranges = Mapping[str, tuple[float, float]]
 
-SIDES = ('left', 'right')
-
-#: Anatomical limits of every angle. ``flex`` swings a limb to the front, ``abduct`` away from the
-#: body, ``inward`` turns the upper arm about its own axis so that a bent forearm points to the
-#: other side; ``bend``, ``lean`` and ``twist`` are the trunk's (front, left, left).
+#: Anatomical limits in degrees. ``flex`` swings a limb to the front, ``abduct`` away from the body;
+#: ``inward`` turns the upper arm about its own axis so that a bent forearm points to the other
+#: side; ``bend``, ``lean`` and ``twist`` move the trunk to the front, to the left, to the left.
 TRUNK_LIMITS: Ranges = dict(
     bend=(-15, 80), lean=(-20, 20), twist=(-30, 30),
     head_yaw=(-60, 60), head_pitch=(-30, 40), head_roll=(-18, 18))
 LIMB_LIMITS: Ranges = dict(
     arm_flex=(-45, 175), arm_abduct=(0, 175), arm_inward=(-95, 95), elbow=(0, 140),
     hip_flex=(-25, 115), hip_abduct=(-5, 45), knee=(0, 135), foot_out=(-10, 35))
-
-#: Angles that change sign in a mirror; limb angles exchange left and right instead.
-MIRRORED = ('lean', 'twist', 'head_yaw', 'head_roll')
+#: Limits of all angles of a pose.
+LIMITS: Ranges = {**TRUNK_LIMITS, **{f'{side}_{name}': bounds for side in SIDES
+                                     for name, bounds in LIMB_LIMITS.items()}}
 
 ARMS: dict[str, Ranges] = dict(
     hang=dict(arm_flex=(-12, 18), arm_abduct=(6, 20), arm_inward=(-15, 25), elbow=(4, 32)),
@@ -40,76 +43,71 @@ LEGS: dict[str, Ranges] = dict(
     seat=dict(hip_flex=(76, 92), hip_abduct=(4, 18), knee=(72, 98), foot_out=(0, 15)),
     squat=dict(hip_flex=(70, 100), hip_abduct=(10, 28), knee=(95, 125), foot_out=(5, 25)))
 
+#: How far an arm swings with the leg of the other side in walking.
+ARM_SWING = 0.9
+#: People like symmetry: part of them that hold both arms in the same way.
+SYMMETRIC = 0.45
+
+
+class Family(NamedTuple):
+    """Poses of one kind."""
+
+    weight: float  #: how often it is drawn
+    trunk: Ranges  #: angles of trunk and head
+    legs: tuple[tuple[str, str], ...]  #: styles (left, right), one pair of which is drawn
+    arms: tuple[str, ...]  #: styles, one of which is drawn for each arm
+
+
 _UPRIGHT: Ranges = dict(
     bend=(-4, 10), lean=(-5, 5), twist=(-8, 8), head_yaw=(-30, 30), head_pitch=(-10, 15),
     head_roll=(-8, 8))
 
-#: family -> (weight, trunk, ((left leg, right leg), ...), arm styles)
-FAMILIES: dict[str, tuple[float, Ranges, tuple, tuple]] = dict(
-    standing=(0.34, _UPRIGHT, (('stand', 'stand'), ('wide', 'stand'), ('stand', 'wide')),
-              ('hang', 'hang', 'hip', 'side', 'wave', 'bent', 'fold', 'reach')),
-    arms_up=(0.12, _UPRIGHT, (('stand', 'stand'), ('wide', 'wide')), ('up', 'up', 'wave')),
-    walking=(0.20, {**_UPRIGHT, 'bend': (0, 14)}, (('front', 'rear'), ('rear', 'front')),
-             ('hang', 'bent')),
-    balancing=(0.08, _UPRIGHT, (('lifted', 'stand'), ('stand', 'lifted')),
-               ('side', 'hang', 'bent', 'hip')),
-    sitting=(0.14, {**_UPRIGHT, 'bend': (-6, 18)}, (('seat', 'seat'),),
-             ('hang', 'fold', 'bent', 'wave', 'bent')),
-    bending=(0.08, {**_UPRIGHT, 'bend': (30, 65), 'head_pitch': (-25, 5)},
-             (('stand', 'stand'), ('wide', 'wide')), ('reach', 'hang', 'bent')),
-    squatting=(0.04, {**_UPRIGHT, 'bend': (8, 30)}, (('squat', 'squat'),), ('reach', 'bent')))
+FAMILIES: dict[str, Family] = dict(
+    standing=Family(0.34, _UPRIGHT, (('stand', 'stand'), ('wide', 'stand'), ('stand', 'wide')),
+                    ('hang', 'hang', 'hip', 'side', 'wave', 'bent', 'fold', 'reach')),
+    arms_up=Family(0.12, _UPRIGHT, (('stand', 'stand'), ('wide', 'wide')), ('up', 'up', 'wave')),
+    walking=Family(0.20, {**_UPRIGHT, 'bend': (0, 14)}, (('front', 'rear'), ('rear', 'front')),
+                   ('hang', 'bent')),
+    balancing=Family(0.08, _UPRIGHT, (('lifted', 'stand'), ('stand', 'lifted')),
+                     ('side', 'hang', 'bent', 'hip')),
+    sitting=Family(0.14, {**_UPRIGHT, 'bend': (-6, 18)}, (('seat', 'seat'),),
+                   ('hang', 'fold', 'bent', 'wave', 'bent')),
+    bending=Family(0.08, {**_UPRIGHT, 'bend': (30, 65), 'head_pitch': (-25, 5)},
+                   (('stand', 'stand'), ('wide', 'wide')), ('reach', 'hang', 'bent')),
+    squatting=Family(0.04, {**_UPRIGHT, 'bend': (8, 30)}, (('squat', 'squat'),),
+                     ('reach', 'bent')))
 
 #: What is left when no variety is asked for.
 PLAIN_FAMILY = 'standing'
 PLAIN_ARMS = ('hang', 'bent', 'hip')
 
-Pose = dict[str, float]
+
+def _draw(rng: Generator, ranges: Ranges, prefix: str = '') -> Pose:
+    return {prefix + name: rng.uniform(*bounds) for name, bounds in ranges.items()}
 
 
-def limits() -> dict[str, tuple[float, float]]:
-    """Return the limits of every angle of a pose, in degrees."""
-    sided = {f'{side}_{name}': bounds for side in SIDES for name, bounds in LIMB_LIMITS.items()}
-    return {**TRUNK_LIMITS, **sided}
+def sample_pose(rng: Generator, variety: float) -> tuple[str, Pose]:
+    """Return the name of a family, and angles within ``LIMITS``.
 
-
-def _draw(rng: np.random.Generator, ranges: Ranges, prefix: str = '') -> Pose:
-    return {prefix + name: float(rng.uniform(*bounds)) for name, bounds in ranges.items()}
-
-
-def sample_pose(rng: np.random.Generator, variety: float) -> tuple[str, Pose]:
-    """Draw a pose; a part ``variety`` of them comes from all families, the rest stands.
-
-    Returns:
-        Name of the family, and the angles in degrees within :func:`limits`.
+    A part ``variety`` of the poses comes from all families; the rest are plain.
     """
-    free = rng.random() < variety
-    names = list(FAMILIES)
-    weights = np.array([FAMILIES[name][0] for name in names])
-    family = names[rng.choice(len(names), p=weights / weights.sum())] if free else PLAIN_FAMILY
-    _, trunk, legs, arms = FAMILIES[family]
-    pose = _draw(rng, trunk)
-    styles = [arms[rng.integers(len(arms))] for _ in SIDES]
-    if not free:
-        styles = [PLAIN_ARMS[rng.integers(len(PLAIN_ARMS))] for _ in SIDES]
-    if rng.random() < 0.45:  # people like symmetry
-        styles[1] = styles[0]
-    leg_styles = legs[rng.integers(len(legs))]
-    for side, arm, leg in zip(SIDES, styles, leg_styles, strict=True):
+    varied = rng.random() < variety
+    weights = np.array([family.weight for family in FAMILIES.values()])
+    name = PLAIN_FAMILY
+    if varied:
+        name = list(FAMILIES)[rng.choice(len(weights), p=weights / weights.sum())]
+    family = FAMILIES[name]
+    pose = _draw(rng, family.trunk)
+    arms = [family.arms[rng.integers(len(family.arms))] for _ in SIDES]
+    if not varied:
+        arms = [PLAIN_ARMS[rng.integers(len(PLAIN_ARMS))] for _ in SIDES]
+    if rng.random() < SYMMETRIC:
+        arms[1] = arms[0]
+    legs = family.legs[rng.integers(len(family.legs))]
+    for side, arm, leg in zip(SIDES, arms, legs, strict=True):
         pose.update(_draw(rng, ARMS[arm], f'{side}_'))
         pose.update(_draw(rng, LEGS[leg], f'{side}_'))
-    if family == 'walking':  # each arm swings with the other side's leg
+    if name == 'walking':
         for side, other in (SIDES, SIDES[::-1]):
-            pose[f'{side}_arm_flex'] += 0.9 * pose[f'{other}_hip_flex']
-    return family, {name: float(np.clip(pose[name], *bounds))
-                    for name, bounds in limits().items()}
-
-
-def mirror_pose(pose: Pose) -> Pose:
-    """Return the pose as seen in a mirror: sides exchanged, sideways angles negated."""
-    exchanged = {}
-    for name, angle in pose.items():
-        side, _, rest = name.partition('_')
-        if side in SIDES:
-            name = f'{SIDES[1 - SIDES.index(side)]}_{rest}'
-        exchanged[name] = -angle if name in MIRRORED else angle
-    return exchanged
+            pose[f'{side}_arm_flex'] += ARM_SWING * pose[f'{other}_hip_flex']
+    return name, {angle: float(np.clip(pose[angle], *bounds)) for angle, bounds in LIMITS.items()}

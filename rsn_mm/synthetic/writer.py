@@ -15,16 +15,15 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from rsn_mm.errors import OptionError
+from rsn_mm.errors import OptionError, OutputError
 
 from .formats import ANNOTATION_FILE, image_name, write_coco, write_mpii
-from .keypoints import PersonLabel
+from .labels import PersonLabel
 from .options import SplitOptions
 from .scene import generate_scene, image_rng
 
 JPEG_QUALITY = 90
-RECORD_FILE = 'generator.json'
-IMAGE_FOLDER = 'images'
+IMAGE_FOLDER, RECORD_FILE = 'images', 'generator.json'
 #: Images that a worker makes before it reports back.
 CHUNK = 16
 
@@ -44,7 +43,7 @@ def write_split(data_root: str | Path, options: SplitOptions, workers: int | Non
 
     Args:
         data_root: Folder of the splits, made where missing.
-        options: What to make; the same options give the same bytes (with the same versions of
+        options: What to make. The same options give the same bytes (with the same versions of
             NumPy and OpenCV) for any number of workers.
         workers: Processes that draw, by default one per processor.
         overwrite: Replace a split that was made before.
@@ -56,44 +55,46 @@ def write_split(data_root: str | Path, options: SplitOptions, workers: int | Non
     Raises:
         OptionError: ``workers`` is not positive, or the split that is there was made with other
             options; the message names them.
-        FileExistsError: Something that this generator did not write is there; it is never
-            replaced.
+        OutputError: An image cannot be written, or something that this generator did not write is
+            there; it is never replaced.
     """
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int)
-                                or workers < 1):
+    if workers is not None and (type(workers) is not int or workers < 1):
         raise OptionError(f'workers: expected a positive integer or None, got {workers!r}')
     root = Path(data_root)
-    folder, partial_folder = root / options.split, root / f'.{options.split}.partial'
+    folder, part, replaced = (root / name for name in (
+        options.split, f'.{options.split}.partial', f'.{options.split}.replaced'))
     if not overwrite and _is_made(folder, options):
         return folder
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f'.{options.split}.lock'):
+        for rest in (part, replaced):  # of a process that was killed: we have the lock
+            shutil.rmtree(rest, ignore_errors=True)
         if overwrite:
-            _read_record(folder)
-        elif _is_made(folder, options):  # by the one we waited for
+            _read_record(folder)  # raises where it is not ours
+        elif _is_made(folder, options):  # by the process we waited for
             return folder
-        shutil.rmtree(partial_folder, ignore_errors=True)  # of a killed process: we have the lock
         try:
-            _generate(partial_folder, options, workers or _default_workers(options), progress)
-            _replace(folder, partial_folder)
+            _generate(part, options, workers or _default_workers(options), progress)
+            if folder.exists():
+                folder.rename(replaced)
+            part.rename(folder)
         finally:
-            shutil.rmtree(partial_folder, ignore_errors=True)
+            for rest in (part, replaced):
+                shutil.rmtree(rest, ignore_errors=True)
     return folder
 
 
 def _read_record(folder: Path) -> dict | None:
-    """Return the options of the split that is there; ``None`` where nothing is."""
+    """Return the options of the split that is there, if one is."""
     if not folder.exists():
         return None
     record = folder / RECORD_FILE
-    if not record.is_file():
-        raise FileExistsError(f'{folder} exists and has no {RECORD_FILE}: it was not written by '
-                              'this generator. Move it away or name another folder')
     try:
         return dict(json.loads(record.read_text())['options'])
-    except (ValueError, KeyError, TypeError) as error:
-        raise FileExistsError(f'{record} is not a record of this generator ({error!r}). Move '
-                              f'{folder} away or name another folder') from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(f'{folder} was not written by this generator, which keeps its options '
+                          f'in {RECORD_FILE} ({error!r}). Move it away or name another folder'
+                          ) from error
 
 
 def _is_made(folder: Path, options: SplitOptions) -> bool:
@@ -107,21 +108,10 @@ def _is_made(folder: Path, options: SplitOptions) -> bool:
         raise OptionError(f'{folder} was made with other options: {"; ".join(different)}. '
                           'Overwrite it or name another folder')
     count = len(list((folder / IMAGE_FOLDER).glob('*.jpg')))
-    if count != options.num_images:
-        raise OptionError(f'{folder} is damaged: {count} of {options.num_images} images are there. '
-                          'Overwrite it')
-    if not (folder / ANNOTATION_FILE).is_file():
-        raise OptionError(f'{folder} is damaged: {ANNOTATION_FILE} is missing. Overwrite it')
+    if count != options.num_images or not (folder / ANNOTATION_FILE).is_file():
+        raise OptionError(f'{folder} is damaged: expected {ANNOTATION_FILE} and '
+                          f'{options.num_images} images, found {count} images. Overwrite it')
     return True
-
-
-def _replace(folder: Path, partial_folder: Path):
-    replaced = folder.with_name(f'.{folder.name}.replaced')
-    shutil.rmtree(replaced, ignore_errors=True)
-    if folder.exists():
-        folder.rename(replaced)
-    partial_folder.rename(folder)
-    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _default_workers(options: SplitOptions) -> int:
@@ -132,14 +122,14 @@ def _default_workers(options: SplitOptions) -> int:
     return len(available(0)) if available else os.cpu_count() or 1
 
 
-def _generate(folder: Path, options: SplitOptions, workers: int, progress: bool):
+def _generate(folder: Path, options: SplitOptions, workers: int, progress: bool) -> None:
     (folder / IMAGE_FOLDER).mkdir(parents=True)
-    bar = tqdm(_draw_all(folder, options, workers), total=options.num_images, unit='image',
-               desc=f'synthetic {options.split}', disable=not progress,
-               mininterval=0.1 if sys.stderr.isatty() else 10)
-    records = list(bar)
-    libraries = dict(numpy=np.__version__, opencv=cv2.__version__)
-    provenance = dict(options=options.as_record(), libraries=libraries)
+    records = list(tqdm(
+        _draw_all(folder, options, workers), total=options.num_images, unit='image',
+        desc=f'synthetic {options.split}', disable=not progress,
+        mininterval=0.1 if sys.stderr.isatty() else 10))
+    provenance = dict(options=options.as_record(),
+                      libraries=dict(numpy=np.__version__, opencv=cv2.__version__))
     if options.format == 'coco':
         info = dict(description='Synthetic people of rsn_mm', **provenance,
                     version=str(provenance['options']['generator_version']))
@@ -158,8 +148,8 @@ def _draw_all(folder: Path, options: SplitOptions, workers: int) -> Iterator[lis
         return
     # Forked workers need not import torch again, which would take longer than the drawing.
     method = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
-    # OpenCV's threads do not survive a fork, and a child that stops them waits for ever: they
-    # are stopped here, before it.
+    # OpenCV's threads do not survive a fork, and a child that stops them waits forever: they are
+    # stopped here, before it.
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method))
@@ -174,5 +164,5 @@ def _draw_image(folder: Path, options: SplitOptions, index: int) -> list[PersonL
     scene = generate_scene(image_rng(options.seed, options.split, index), options.scene)
     path = folder / image_name(index)
     if not cv2.imwrite(str(path), scene.picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-        raise OSError(f'cannot write {path}')
+        raise OutputError(f'{path} cannot be written')
     return scene.labels

@@ -14,6 +14,7 @@ from mmpose.datasets.datasets import MpiiDataset
 from mmpose.evaluation.metrics import CocoMetric, MpiiPCKAccuracy
 from scipy.io import loadmat
 
+from rsn_mm.errors import OutputError
 from rsn_mm.registry import DATASETS
 from rsn_mm.synthetic import (
     SceneOptions,
@@ -116,8 +117,8 @@ def test_other_options_are_an_error(tmp_path, change, message):
 
 
 @pytest.mark.parametrize('lost, message', [
-    ('images/000000000003.jpg', 'damaged: 3 of 4 images'),
-    ('annotations.json', 'damaged: annotations.json is missing'),
+    ('images/000000000003.jpg', 'damaged: expected annotations.json and 4 images, found 3'),
+    ('annotations.json', 'damaged: expected annotations.json'),
 ])
 def test_lost_file_is_an_error(tmp_path, lost, message):
     folder = write(tmp_path, split())
@@ -130,10 +131,10 @@ def test_somebody_elses_folder_is_never_replaced(tmp_path):
     (tmp_path / 'train').mkdir()
     (tmp_path / 'train' / 'mine.txt').write_text('x')
     for overwrite in (False, True):
-        with pytest.raises(FileExistsError, match='no generator.json'):
+        with pytest.raises(OutputError, match='was not written by this generator'):
             write(tmp_path, split(), overwrite=overwrite)
     (tmp_path / 'train' / 'generator.json').write_text('{"options"')
-    with pytest.raises(FileExistsError, match='is not a record of this generator'):
+    with pytest.raises(OutputError, match='was not written by this generator'):
         write(tmp_path, split(), overwrite=True)
     assert (tmp_path / 'train' / 'mine.txt').read_text() == 'x'
 

@@ -7,17 +7,20 @@ import numpy as np
 import pytest
 
 from rsn_mm.synthetic import SceneOptions, SplitOptions, generate_scene, image_rng
-from rsn_mm.synthetic.canvas import Canvas, Light, rectangle
+from rsn_mm.synthetic.body import MAX_PEOPLE, SIDES, Body, person_ids
+from rsn_mm.synthetic.canvas import Canvas, rectangle
+from rsn_mm.synthetic.figure import pose_figure, view_matrix
 from rsn_mm.synthetic.formats import COCO_JOINTS, MPII_JOINTS
-from rsn_mm.synthetic.keypoints import label_person
-from rsn_mm.synthetic.person import PARTS, PersonPainter, identity
-from rsn_mm.synthetic.poses import FAMILIES, SIDES, limits, mirror_pose, sample_pose
-from rsn_mm.synthetic.skeleton import Body, pose_figure, view_matrix
-from rsn_mm.synthetic.things import THING
+from rsn_mm.synthetic.labels import label_person
+from rsn_mm.synthetic.person import paint_person
+from rsn_mm.synthetic.poses import FAMILIES, LIMITS, sample_pose
+from rsn_mm.synthetic.surfaces import Cloth, Light
+from rsn_mm.synthetic.things import THING, THING_IDS
 from rsn_mm.synthetic.wardrobe import Outfit
 
 SMALL = SceneOptions(size_wh=(192, 160))
-REST = dict.fromkeys(limits(), 0.0)
+REST = dict.fromkeys(LIMITS, 0.0)
+THING_ID = THING_IDS[THING]
 LIGHT = Light(np.array([0.0, 0.0, 1.0]), 0.5)
 #: Someone whose clothes hide nothing.
 PLAIN = dataclasses.replace(
@@ -40,7 +43,7 @@ def stand(pose=None, yaw=0.0, stature=120.0, at=(96, 70)):
 
 def paint(figure, outfit=PLAIN, size_wh=(192, 160)):
     canvas = Canvas(np.full((size_wh[1], size_wh[0], 3), 127, np.uint8))
-    PersonPainter(canvas, figure, outfit, LIGHT, 0).paint()
+    paint_person(canvas, figure, outfit, LIGHT, 0)
     return canvas
 
 
@@ -78,18 +81,24 @@ def test_turned_body_has_its_left_on_the_other_side():
     assert right_looking['right_shoulder'][2] > right_looking['left_shoulder'][2]
 
 
+def twin(name):
+    """Return the name of a point or an angle in a mirror."""
+    side, _, rest = name.partition('_')
+    return f'{SIDES[1 - SIDES.index(side)]}_{rest}' if side in SIDES else name
+
+
 def test_mirrored_pose_is_mirrored_in_the_picture():
+    sideways = ('lean', 'twist', 'head_yaw', 'head_roll')
     rng = np.random.default_rng(3)
     for _ in range(20):
         _, pose = sample_pose(rng, 1.0)
         body, yaw, pitch, roll = Body.sample(rng), *rng.uniform(-40, 40, 3)
         points = pose_figure(body, pose, view_matrix(yaw, pitch, roll), 100).points
-        mirrored = pose_figure(
-            body, mirror_pose(pose), view_matrix(-yaw, pitch, -roll), 100).points
+        mirrored_pose = {twin(name): -angle if name in sideways else angle
+                         for name, angle in pose.items()}
+        mirrored = pose_figure(body, mirrored_pose, view_matrix(-yaw, pitch, -roll), 100).points
         for name, point in points.items():
-            side, _, rest = name.partition('_')
-            twin = f'{SIDES[1 - SIDES.index(side)]}_{rest}' if side in SIDES else name
-            np.testing.assert_allclose(mirrored[twin], point * (-1, 1, 1), atol=1e-9,
+            np.testing.assert_allclose(mirrored[twin(name)], point * (-1, 1, 1), atol=1e-9,
                                        err_msg=name)
 
 
@@ -98,8 +107,8 @@ def test_poses_keep_the_joint_limits_and_all_families_occur():
     for _ in range(300):
         family, pose = sample_pose(rng, 1.0)
         seen.add(family)
-        assert pose.keys() == limits().keys()
-        for name, (low, high) in limits().items():
+        assert pose.keys() == LIMITS.keys()
+        for name, (low, high) in LIMITS.items():
             assert low <= pose[name] <= high, name
     assert seen == set(FAMILIES)
     assert {sample_pose(rng, 0.0)[0] for _ in range(50)} == {'standing'}
@@ -115,8 +124,8 @@ def test_canvas_fills_exactly_the_named_pixels():
     assert set(zip(*np.nonzero(picture))) == {(4, 7), (4, 8)}
     assert picture[4, 7] == picture[4, 8] == 255
     assert np.count_nonzero(canvas.ids == 9) == canvas.painted[9] == 8
-    assert canvas.ids_at((7, 4)) == 9 and canvas.ids_at((6, 4)) == 0
-    assert canvas.ids_at((29.4, 19.4)) == 0 and canvas.ids_at((30, 4)) == -1
+    assert canvas.identity_at((7, 4)) == 9 and canvas.identity_at((6, 4)) == 0
+    assert canvas.identity_at((29.4, 19.4)) == 0 and canvas.identity_at((30, 4)) == -1
 
 
 def test_visible_limb_joints_lie_in_the_middle_of_their_part():
@@ -127,7 +136,7 @@ def test_visible_limb_joints_lie_in_the_middle_of_their_part():
                  knee=('thigh', 'shank'), ankle=('shank', 'foot'))
     for side in SIDES:
         for joint, names in parts.items():
-            mask = np.isin(canvas.ids, [identity(0, f'{side}_{name}') for name in names])
+            mask = np.isin(canvas.ids, [person_ids(0)[f'{side}_{name}'] for name in names])
             inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5) / 2
             x, y, _ = figure.points[f'{side}_{joint}']
             depth = inside[int((y + 0.5) * 2), int((x + 0.5) * 2)]
@@ -139,11 +148,11 @@ def test_arm_is_hidden_by_a_thing_then_unknown_then_outside():
     canvas = paint(figure)
     x, y, _ = figure.points['left_wrist']
     assert flags(canvas, figure)['left_wrist'] == 2
-    canvas.fill([rectangle(x - 4, y - 8, x + 4, y + 8)], (0, 0, 0), THING)
+    canvas.fill([rectangle(x - 4, y - 8, x + 4, y + 8)], (0, 0, 0), THING_ID)
     hidden = flags(canvas, figure)
     assert (hidden['left_wrist'], hidden['left_elbow'], hidden['right_wrist']) == (1, 2, 2)
     canvas.fill([rectangle(figure.points['left_elbow'][0] - 6, y - 12, 192, y + 12)], (0, 0, 0),
-                THING)
+                THING_ID)
     covered = flags(canvas, figure)
     assert (covered['left_wrist'], covered['left_elbow'], covered['left_shoulder']) == (0, 1, 2)
     outside = figure.moved(192 - x, 0)  # the wrist comes to stand at x = 192, just outside
@@ -169,8 +178,8 @@ def test_what_is_seen_depends_on_the_view(yaw, expected):
 
 
 def test_face_is_painted_only_on_the_front():
-    look = dataclasses.replace(PLAIN.head, skin=(200, 215, 240), hair=(200, 215, 240), hat=None)
-    bright = dataclasses.replace(PLAIN, head=look, glasses=False)
+    look = dataclasses.replace(PLAIN.head, hair=(200, 215, 240), hat=None)
+    bright = dataclasses.replace(PLAIN, head=look, skin=Cloth((200, 215, 240)), glasses=False)
     for yaw, dark in ((0, True), (180, False)):
         figure = stand(yaw=yaw, stature=200, at=(96, 150))
         picture, (x, y, _) = paint(figure, bright).finish(), figure.points['left_eye']
@@ -178,13 +187,17 @@ def test_face_is_painted_only_on_the_front():
         assert (patch.min() < 90) == dark
 
 
+def people_seen(scene):
+    return [person for person in range(MAX_PEOPLE)
+            if np.isin(scene.ids, list(person_ids(person).values())).any()]
+
+
 def test_flags_of_limbs_follow_the_identity_buffer(sample):
     parts = dict(elbow=('upper_arm', 'forearm'), wrist=('forearm', 'hand'),
                  knee=('thigh', 'shank'), ankle=('shank', 'foot'))
     counts = np.zeros(3, int)
     for scene in sample:
-        people = sorted({int(v) // 32 for v in np.unique(scene.ids) if v >= 32})
-        for person, label in zip(people, scene.labels, strict=True):
+        for person, label in zip(people_seen(scene), scene.labels, strict=True):
             for side in SIDES:
                 for joint, names in parts.items():
                     x, y, flag = label.points[f'{side}_{joint}']
@@ -193,16 +206,15 @@ def test_flags_of_limbs_follow_the_identity_buffer(sample):
                     if not (-0.5 <= x < 191.5 and -0.5 <= y < 159.5):
                         assert flag == 0
                         continue
-                    own = [32 * person + PARTS.index(f'{side}_{name}') for name in names]
+                    own = [person_ids(person)[f'{side}_{name}'] for name in names]
                     assert (flag == 2) == (scene.ids[row, column] in own)
     assert counts.min() > 10  # all three kinds were looked at
 
 
 def test_box_and_area_are_those_of_the_seen_silhouette(sample):
     for scene in sample:
-        people = sorted({int(v) // 32 for v in np.unique(scene.ids) if v >= 32})
-        for person, label in zip(people, scene.labels, strict=True):
-            mask = scene.ids // 32 == person
+        for person, label in zip(people_seen(scene), scene.labels, strict=True):
+            mask = np.isin(scene.ids, list(person_ids(person).values()))
             columns, rows = np.nonzero(mask.any(0))[0] / 2, np.nonzero(mask.any(1))[0] / 2
             x, y, w, h = label.bbox_xywh
             np.testing.assert_array_equal(
@@ -237,7 +249,7 @@ def test_default_difficulty(sample):
 def test_occlusion_knob(sample):
     calm, crowded = (scenes(40, dataclasses.replace(SMALL, occlusion=value)) for value in (0, 1))
     assert share(calm, 1) < share(sample, 1) < share(crowded, 1)
-    assert sum(np.any(scene.ids == THING) for scene in crowded) > 20
+    assert sum(np.any(scene.ids == THING_ID) for scene in crowded) > 20
 
 
 def test_pose_knob_zero_shows_every_face():
