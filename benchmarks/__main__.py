@@ -49,7 +49,7 @@ def check(args: argparse.Namespace) -> None:
             raise CommandError(f'{option} {value}: expected 1 or more')
     if args.out and args.out.exists():
         raise CommandError(f'--out {args.out} is there already: remove it or choose another '
-                               'name')
+                           'name')
     if not Path(args.data).is_file():
         raise CommandError(f'--data: config {args.data} does not exist')
     if args.checkpoint is None and args.steps == ['precision']:

@@ -8,7 +8,7 @@ from importlib import import_module
 PROGRAM = 'rsn-mm'
 #: Names of commands; each is a module of this package, with underscores for the hyphens.
 COMMANDS = ('train', 'test', 'browse-dataset', 'convert-checkpoint', 'detect-persons', 'get-flops',
-            'make-synthetic', 'print-config')
+            'make-synthetic', 'plot-branch-weights', 'plot-heatmaps', 'print-config')
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -35,14 +35,16 @@ def build_parser() -> argparse.ArgumentParser:
         'green, occluded ones orange, unlabeled ones gray.')
     add_config_options(parser)
     parser.add_argument('--phase', choices=('train', 'val', 'test'), default='train',
-                        help='whose data and pipeline (default train)')
+                        help='which data and pipeline (default train)')
     parser.add_argument('--mode', choices=MODES, default='targets',
-                        help='the image as it is; what the network sees; or that and the target '
-                        'heatmaps of every level, the largest over the joints (default)')
+                        help='original: the image as it is; transformed: what the network sees; '
+                        'targets: also the target heatmaps of every level, as their maximum over '
+                        'the joints (default)')
     parser.add_argument('--number', type=int, default=20,
-                        help='of samples, evenly spread over the data (default 20)')
-    parser.add_argument('--out-dir', help='a new or empty folder (default browse/CONFIG)')
-    parser.add_argument('--seed', type=int, default=0, help='of the augmentation (default 0)')
+                        help='how many samples, evenly spread over the data (default 20)')
+    parser.add_argument('--out-dir', help='folder of the pictures, new or empty (default '
+                        'browse/CONFIG)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the augmentation (default 0)')
     return parser
 
 
@@ -55,10 +57,10 @@ def load_samples(dataset: BaseDataset, number: int) -> list[dict]:
 def run_pipeline(dataset: BaseDataset, sample: dict, last: type) -> dict:
     """Run the dataset's transforms up to and with the first one of a class."""
     transforms = transforms_of(dataset)
-    if getattr(dataset, 'bbox_file', None):  # MMPose fills in joints at 0, 0
+    if getattr(dataset, 'bbox_file', None):  # MMPose puts the joints of detections at 0, 0
         sample['keypoints_visible'] = np.zeros_like(sample['keypoints_visible'])
     elif not any(isinstance(t, LoadVisibility) for t in transforms):
-        # Test pipelines have no need of the flags; pictures have.
+        # Test pipelines do without the flags, but pictures need them.
         sample = LoadVisibility('coco' if 'raw_ann_info' in sample else 'binary')(sample)
     for transform in transforms:
         sample = transform(sample)

@@ -21,33 +21,36 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         description='Detect the persons of images with a detector of mmdet, and write them as a '
-        'detection file (bbox_file of a dataset, --detections of tools/test.py).')
+        'detection file (for bbox_file of a dataset and --detections of tools/test.py).')
     add_config_options(parser)
     parser.add_argument('checkpoint', help='its checkpoint, file or URL')
-    parser.add_argument('images', help="annotation file in COCO's format, of whose images the "
-                        'persons are detected (annotations in it are not looked at); or a folder '
-                        'of images whose names are their ids, as in COCO')
+    parser.add_argument('images', help="annotation file in COCO's format, which lists the images "
+                        '(its annotations are ignored); or a folder of images whose names are '
+                        'their ids, as in COCO')
     parser.add_argument('out', help='JSON file to write')
-    parser.add_argument('--img-dir', help='where the images of an annotation file lie (default its '
-                        'own folder)')
+    parser.add_argument('--img-dir', help='where the images of an annotation file lie (default: '
+                        'the folder of that file)')
     parser.add_argument('--category', default='person', metavar='NAME|LABEL',
                         help="the detector's name or label for persons (default person)")
     parser.add_argument('--score-thr', type=float, default=0., metavar='SCORE',
-                        help='leave out what the detector is less sure of (default 0, all)')
-    parser.add_argument('--batch-size', type=int, default=1, help='of images (default 1)')
-    parser.add_argument('--device', help='cpu or cuda:N (default a GPU where there is one)')
+                        help='leave out detections with a lower score (default 0: keep all)')
+    parser.add_argument('--batch-size', type=int, default=1, help='images in a batch (default 1)')
+    parser.add_argument('--device', help='cpu or cuda:N (default: a GPU if there is one)')
     return parser
 
 
 def find_images(source: str, img_dir: str | None) -> dict[int, Path]:
-    """Paths by image id.
+    """Find the images and their ids.
 
     Args:
-        source: Annotation file or folder.
-        img_dir: Of the images of an annotation file.
+        source: Annotation file, or folder of images.
+        img_dir: Folder of the images of an annotation file.
+
+    Returns:
+        Paths by image id.
 
     Raises:
-        CommandError: If there are none, one does not exist, or a name is no id.
+        CommandError: If there are no images, one does not exist, or a name is no id.
     """
     if os.path.isdir(source):
         if img_dir is not None:
@@ -57,13 +60,13 @@ def find_images(source: str, img_dir: str | None) -> dict[int, Path]:
         images = images_of_file(source, Path(img_dir or os.path.dirname(source)))
     else:
         raise CommandError(f'{source} does not exist, expected an annotation file or a folder '
-                               'of images')
+                           'of images')
     if not images:
         raise CommandError(f'{source} has no images')
     missing = [str(path) for path in images.values() if not path.is_file()]
     if missing:
         raise CommandError(f'{len(missing)} of {len(images)} images do not exist, the first is '
-                               f'{missing[0]}; --img-dir tells where they lie')
+                           f'{missing[0]}; --img-dir tells where they lie')
     return images
 
 
@@ -73,8 +76,8 @@ def images_of_folder(folder: Path) -> dict[int, Path]:
         if path.suffix.lower() not in IMAGE_ENDINGS:
             continue
         if not path.stem.isdecimal():
-            raise CommandError(f'{path}: its name is no image id; name the annotation file '
-                                   'that has the ids instead of the folder')
+            raise CommandError(f'{path}: its name is no image id; instead of the folder, name '
+                               'the annotation file that has the ids')
         if int(path.stem) in images:
             raise CommandError(f'{path} and {images[int(path.stem)]} have the same image id')
         images[int(path.stem)] = path
@@ -87,7 +90,7 @@ def images_of_file(path: str, folder: Path) -> dict[int, Path]:
         return {image['id']: folder / image['file_name'] for image in content['images']}
     except (ValueError, KeyError, TypeError) as error:
         raise CommandError(f"{path}: expected COCO's format, 'images' with 'id' and "
-                               f"'file_name' ({type(error).__name__}: {error})") from error
+                           f"'file_name' ({type(error).__name__}: {error})") from error
 
 
 def detect_persons(args: argparse.Namespace) -> None:

@@ -20,22 +20,22 @@ PERSON_CATEGORY = 1
 
 
 def build_detector(cfg: Config, checkpoint: str, device: str | None) -> 'DetInferencer':
-    """mmdet's inferencer with all parameters of the checkpoint.
+    """Build mmdet's inferencer with all parameters of a checkpoint.
 
     Raises:
-        CommandError: If it is no detector, or parameters are missing in the checkpoint.
+        CommandError: If the config is not a detector's, or the checkpoint lacks parameters.
         CheckpointError: If the checkpoint cannot be read.
     """
-    from mmdet.apis import DetInferencer  # once rsn_mm has mended what it needs
+    from mmdet.apis import DetInferencer  # slow to import, and only this command needs it
     parameters = read_parameters(checkpoint)
     if 'test_dataloader' not in cfg:
         raise CommandError('the config has no test_dataloader, whose pipeline a detector of '
-                               'mmdet is fed by')
+                           'mmdet needs')
     with warnings.catch_warnings():
-        # Nothing is drawn. What is said of class names matters.
+        # Nothing is drawn, so palettes and backends do not matter; class names do.
         warnings.filterwarnings('ignore', 'palette does not exist|Failed to add .*VisBackend')
         detector = DetInferencer(cfg, checkpoint, device=device, show_progress=False)
-    # mmdet loads what fits and leaves the rest as it was drawn; renamed parameters are mapped.
+    # mmdet loads what fits and leaves the rest random. Parameters that it renames are no problem.
     problems = load_problems(detector.model, parameters)
     if problems:
         raise CommandError(
@@ -45,7 +45,7 @@ def build_detector(cfg: Config, checkpoint: str, device: str | None) -> 'DetInfe
 
 
 def load_problems(model: torch.nn.Module, parameters: dict[str, torch.Tensor]) -> list[str]:
-    """What of a model the parameters do not give; those that it does not have are let pass."""
+    """List the parameters of a model that are missing or of another shape; extra ones may be."""
     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     result = model.load_state_dict(
         {key: value for key, value in parameters.items()
@@ -55,13 +55,13 @@ def load_problems(model: torch.nn.Module, parameters: dict[str, torch.Tensor]) -
 
 
 def label_of(category: str, detector: 'DetInferencer') -> int:
-    """The detector's label of a category, given by name or as the label itself.
+    """The detector's label of a category, which is given by name or as the label itself.
 
     Raises:
         CommandError: If the detector does not know the name, or its head has no such label.
     """
     classes = tuple(detector.model.dataset_meta['classes'])
-    # Where the checkpoint names no classes, these are COCO's, however many the head tells apart.
+    # If the checkpoint names no classes, these are COCO's, however many classes the head has.
     counts = [module.num_classes for name, module in detector.model.named_modules()
               if 'bbox_head' in name.split('.') and hasattr(module, 'num_classes')]
     count = min(counts, default=len(classes))
@@ -74,12 +74,12 @@ def label_of(category: str, detector: 'DetInferencer') -> int:
     if label < count:
         return label
     raise CommandError(f'--category {category}: the detector knows '
-                           f'{", ".join(classes[:count])} (labels 0 to {count - 1})')
+                       f'{", ".join(classes[:count])} (labels 0 to {count - 1})')
 
 
 def detect(detector: 'DetInferencer', images: dict[int, Path], label: int, score_thr: float,
            batch_size: int) -> Iterator[dict]:
-    """Persons of all images, in COCO's format of detections, of an image best first."""
+    """Detect the persons of all images: in COCO's format, those of an image by falling score."""
     items = list(images.items())
     for start in track(range(0, len(items), batch_size), description='Detecting'):
         ids, paths = zip(*items[start:start + batch_size])

@@ -1,4 +1,4 @@
-"""What an ensemble's config has to have in common with those of its members."""
+"""Checks that the config of an ensemble goes together with those of its members."""
 
 from collections.abc import Mapping
 
@@ -6,13 +6,13 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, TRANSFORMS, Registry
 from mmpose.datasets.transforms import LoadImage, PackPoseInputs, TopdownAffine
 
-from rsn_mm.datasets.transforms import LoadImage as LoadImageAnew
+from rsn_mm.datasets import transforms
 from rsn_mm.datasets.transforms import PackInputSizes
 from rsn_mm.models import Ensemble
 from rsn_mm.models.ensemble import EnsembleError
 
 #: Steps of a test pipeline that do not decide what part of the image a network sees.
-LOADING_AND_PACKING = (LoadImage, LoadImageAnew, PackPoseInputs)
+LOADING_AND_PACKING = (LoadImage, transforms.LoadImage, PackPoseInputs)
 
 
 def is_ensemble(cfg: Config) -> bool:
@@ -23,15 +23,15 @@ def is_ensemble(cfg: Config) -> bool:
 def check_members(cfg: Config, ensemble: Ensemble) -> None:
     """Refuse members that were made for other joints or other test boxes than the ensemble's.
 
-    Members without a ``test_dataloader`` are not looked at.
+    Members without a ``test_dataloader`` are not checked.
 
     Args:
         cfg: Config of a test of an ensemble.
-        ensemble: That was built from it.
+        ensemble: The ensemble that was built from it.
 
     Raises:
-        EnsembleError: The message names the member and the difference, or the input size that no
-            member has.
+        EnsembleError: If a member differs, or ``PackInputSizes`` has an input size that no member
+            has. The message names the member and the difference, or the size.
     """
     dataset = cfg.test_dataloader.dataset
     _check_sizes(dataset, ensemble)
@@ -44,7 +44,7 @@ def check_members(cfg: Config, ensemble: Ensemble) -> None:
         if here != there:
             raise EnsembleError(
                 f'{name} cuts its boxes out with {_listed(there)}, but test_dataloader of the '
-                f'ensemble with {_listed(here)}: it would see other boxes than alone')
+                f'ensemble does so with {_listed(here)}: it would see other boxes than alone')
         here, there = _joint_names(dataset), _joint_names(loader.dataset)
         if here != there and None not in (here, there):
             raise EnsembleError(f'{name} is made for the joints {", ".join(there)}, but '
@@ -65,7 +65,7 @@ def _check_sizes(dataset_cfg: dict, ensemble: Ensemble) -> None:
 
 
 def _box_steps(dataset_cfg: dict) -> list[dict]:
-    """The steps of a pipeline that decide on the box, without the input's size."""
+    """The steps of a pipeline that decide what a box shows, without the size of the input."""
     steps = []
     for step in dataset_cfg.get('pipeline') or ():
         kind = _class(TRANSFORMS, step['type'])
@@ -80,7 +80,7 @@ def _box_steps(dataset_cfg: dict) -> list[dict]:
 
 
 def _class(registry: Registry, kind: str | type) -> str | type | None:
-    """The class of a name with or without scope; as it is, where there is none."""
+    """The class that a name stands for, with or without a scope; the name if there is none."""
     if not isinstance(kind, str):
         return kind
     with registry.switch_scope_and_registry(None) as scoped:
@@ -88,7 +88,7 @@ def _class(registry: Registry, kind: str | type) -> str | type | None:
 
 
 def _plain(value: object) -> object:
-    """Lists for tuples: which of them it is depends on the format of the config file."""
+    """A value with lists in place of tuples, which some formats of config files do not have."""
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
@@ -102,11 +102,11 @@ def _listed(steps: list[dict]) -> str:
 
 
 def _joint_names(dataset_cfg: dict) -> list[str] | None:
-    """Names of the joints of a dataset, in order; ``None`` where it has none of its own."""
+    """Names of the joints of a dataset, in order; ``None`` if it has none of its own."""
     kind = _class(DATASETS, dataset_cfg['type'])
     if not hasattr(kind, '_load_metainfo'):  # a dataset of datasets
         return None
-    # Not by building it, which wants files that are looked at later.
+    # Building the dataset would require its files, which are checked later.
     meta = kind._load_metainfo(dataset_cfg.get('metainfo'))
     names = meta.get('keypoint_id2name')
     return None if names is None else [names[i] for i in sorted(names)]

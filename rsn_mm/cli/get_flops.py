@@ -20,7 +20,7 @@ from .running import run_command
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs'
 HEADER = ('network', 'input', 'params (M)', 'GFLOPs', 'paper', 'deviation', 'all heads', 'PRM')
-#: Columns, where the output is no terminal that knows its width.
+#: Characters of a line if the output is not a terminal.
 WIDTH = 120
 
 
@@ -28,16 +28,15 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         description='Print parameters and GFLOPs of networks. GFLOPs are multiply-adds of '
-        'convolutions over 2^30, for one image without its mirror image, as the papers count: '
-        '"GFLOPs" what runs in testing, where a multi-stage head gives the last heatmaps only, '
-        '"all heads" as in training, "PRM" what the Pose Refine Machine, or what is in its place, '
-        'adds. '
-        '"paper" is what the RSN paper reports, if it does (from the metafiles of configs/), and '
-        '"deviation" how far "GFLOPs" is from it.')
+        'convolutions over 2^30, for one image without its mirror image, as the papers count. '
+        '"GFLOPs" are those of a test, in which a multi-stage head computes the last heatmaps '
+        'only; "all heads" those of training; "PRM" what the Pose Refine Machine, or the attention '
+        'in its place, adds. "paper" is what the RSN paper reports, if it does (from the metafiles '
+        'of configs/), and "deviation" how far "GFLOPs" is from it.')
     add_config_options(parser, several=True)
     parser.add_argument('--input-size', nargs=2, type=int, metavar=('W', 'H'),
-                        help="instead of the codec's; for detectors, which have none")
-    parser.add_argument('--markdown', action='store_true', help='print the table of docs')
+                        help="input size (default: the codec's; detectors have none)")
+    parser.add_argument('--markdown', action='store_true', help='print the table in Markdown')
     return parser
 
 

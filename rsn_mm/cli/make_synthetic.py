@@ -15,26 +15,26 @@ def build_parser() -> argparse.ArgumentParser:
     width, height = scene.size_wh
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('out', metavar='OUT', help='folder; gets one folder per split')
+    parser.add_argument('out', metavar='OUT', help='folder, in which each split gets a folder')
     parser.add_argument('--train', type=int, default=1500, metavar='N',
-                        help='training images, 0 for no such split')
+                        help='number of training images; 0 leaves the split out')
     parser.add_argument('--val', type=int, default=200, metavar='N',
-                        help='validation images, 0 for no such split')
+                        help='number of validation images; 0 leaves the split out')
     parser.add_argument('--seed', type=int, default=0, help='the same seed gives the same bytes')
     parser.add_argument('--format', choices=('coco', 'mpii'), default='coco',
                         help='coco: 17 keypoints; mpii: 16 joints and headboxes.mat')
     parser.add_argument('--size', type=size_wh, default=f'{width}x{height}', metavar='WxH',
                         help='image size in pixels')
     parser.add_argument('--people-max', type=int, default=scene.people_max, metavar='N',
-                        help='most people in an image')
+                        help='largest number of people in an image')
     parser.add_argument('--occlusion', type=float, default=scene.occlusion, metavar='0..1',
-                        help='how much people overlap and things stand in front of them')
+                        help='how much people overlap and objects hide them')
     parser.add_argument('--pose-variety', type=float, default=scene.pose_variety, metavar='0..1',
                         help='0: all stand and face the camera; 1: all poses and views')
     parser.add_argument('--degradation', type=float, default=scene.degradation, metavar='0..1',
                         help='noise, blur and poor exposure')
     parser.add_argument('--workers', type=int, metavar='N',
-                        help='processes that draw; by default one per processor')
+                        help='number of processes that draw; by default one per processor')
     parser.add_argument('--overwrite', action='store_true',
                         help='replace splits that were generated before')
     return parser

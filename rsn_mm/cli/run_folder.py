@@ -1,4 +1,4 @@
-"""What a run left in its folder: where to resume, and what must not be written over."""
+"""What a run left in its folder: the checkpoint to resume from, and what must not be lost."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
-#: Checkpoints by mmengine's names, with the number of epochs or iterations.
+#: Names that mmengine gives to checkpoints, with the number of epochs or iterations.
 STEP_NAME = re.compile(r'(epoch|iter)_(\d+)\.pth')
 
 
@@ -27,8 +27,9 @@ def is_complete(path: str | os.PathLike) -> bool:
 def latest_checkpoint(cfg: Config) -> Path | None:
     """The newest complete checkpoint of a run, or None.
 
-    mmengine notes the newest one in ``last_checkpoint``. A run that was killed while it wrote may
-    have left that note empty, or the file half-written: then the next older one counts.
+    mmengine notes the newest one in the file ``last_checkpoint``. A run that was killed while
+    writing may have left that note empty or the checkpoint half-written. Then the newest complete
+    one counts.
     """
     noted = find_latest_checkpoint(cfg.work_dir) if os.path.isfile(
         os.path.join(cfg.work_dir, 'last_checkpoint')) else None
@@ -38,11 +39,14 @@ def latest_checkpoint(cfg: Config) -> Path | None:
 
 
 def refuse_to_overwrite(cfg: Config, resume_from: Path | None) -> str | None:
-    """Why a training run would write over another one's checkpoints, if it would.
+    """Tell why a training run would write over the checkpoints of another one, if it would.
 
     Args:
         cfg: Config of the run.
-        resume_from: Checkpoint it goes on from.
+        resume_from: The checkpoint that it goes on from, if any.
+
+    Returns:
+        The reason, which ends with what to do; None if nothing would be lost.
     """
     folder = checkpoint_folder(cfg)
     steps = _steps(folder)
@@ -51,12 +55,12 @@ def refuse_to_overwrite(cfg: Config, resume_from: Path | None) -> str | None:
         mend = 'go on from it with --resume, or choose another --work-dir'
     else:
         same = [path.resolve() == resume_from.resolve() for path in steps]
-        # Half-written ones are what a killed run left, nobody needs them.
+        # Nobody needs the half-written ones that a killed run left.
         at_risk = list(filter(is_complete, steps[same.index(True) + 1:] if any(same) else steps))
         mend = 'use --resume without a path, or choose another --work-dir'
     if not at_risk:
         return None
-    return f'{folder} holds {at_risk[-1].name} already, which would be written over: {mend}'
+    return f'{folder} holds {at_risk[-1].name} already, which would be overwritten: {mend}'
 
 
 def _steps(folder: Path) -> list[Path]:

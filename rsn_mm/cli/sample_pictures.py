@@ -15,12 +15,12 @@ def draw_person(image: np.ndarray, sample: dict, joints: np.ndarray, scale: floa
     """Enlarge an image and draw a person's joints (K, 2) in pixels of the image on it."""
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     flags = sample['keypoints_visible'][0].astype(int)
-    # The center of a pixel stays the center of the enlarged pixel.
+    # The center of a pixel becomes the center of the enlarged pixel.
     points = np.rint((joints + 0.5) * scale - 0.5).astype(int).tolist()
     for start, end in sample['skeleton_links']:
         if flags[start] > 0 and flags[end] > 0:
             cv2.line(image, points[start], points[end], LINK_COLOR, 1, cv2.LINE_AA)
-    # Where datasets have no position they write 0, 0.
+    # Datasets write 0, 0 for a joint without a position.
     placed = sample['keypoints'][0].any(-1) | (flags > 0)
     for point, flag in zip(np.array(points)[placed].tolist(), flags[placed].tolist()):
         cv2.circle(image, point, 4, FLAG_COLORS[flag], -1 if flag else 1, cv2.LINE_AA)

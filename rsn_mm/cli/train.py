@@ -55,7 +55,7 @@ def set_amp(cfg: Config, amp: bool) -> None:
 
 
 def set_resume(cfg: Config, resume: str | None) -> None:
-    """Set the checkpoint to go on from, and refuse to write over what is there."""
+    """Set the checkpoint to go on from, and refuse to overwrite those of another run."""
     checkpoint = None
     if resume == 'auto' or (resume is None and cfg.get('resume') and not cfg.get('load_from')):
         checkpoint = latest_checkpoint(cfg)

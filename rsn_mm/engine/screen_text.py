@@ -36,22 +36,18 @@ def metric_table(title: str, metrics: Mapping[str, float]) -> str:
     cells = {name: f'{value:.3f}' for name, value in
              (short if len(short) == len(metrics) else metrics).items()}
     console = Console(file=StringIO(), width=WIDTH, color_system=None)
-    table = _table(title)
+    table = Table(box=box.ROUNDED)
     for name in cells:
         table.add_column(name, justify='right', no_wrap=True)
     table.add_row(*cells.values())
     if Measurement.get(console, console.options.update(width=10 * WIDTH), table).maximum > WIDTH:
-        table = _table(title)
+        table = Table(box=box.ROUNDED)
         table.add_column('metric')
         table.add_column('value', justify='right')
         for row in cells.items():
             table.add_row(*row)
     console.print(table)
-    return '\n'.join(line.rstrip() for line in console.file.getvalue().rstrip().splitlines())
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify='left', box=box.ROUNDED)
+    return f'{title}\n{console.file.getvalue().rstrip()}'
 
 
 def duration(seconds: float) -> str:

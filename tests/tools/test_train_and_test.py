@@ -168,6 +168,15 @@ def test_every_nth_sample_is_drawn_and_bad_cases_have_their_folder(run, single):
     assert 0 < len(bad) <= 16 and len(list((run / 'test').glob('*/badcase/*.png'))) == len(bad)
 
 
+def test_a_relative_folder_of_pictures_lies_in_the_folder_of_the_run(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call('test.py', run / 'tiny.py', run / 'done' / 'epoch_2.pth', '--work-dir', 'work',
+                '--show-dir', 'vis', '--interval', 8) is None
+    assert [path.name for path in tmp_path.iterdir()] == ['work']
+    assert sorted(path.name for path in (tmp_path / 'work').glob('*/vis/*.jpg')) == [
+        '001_101.jpg', '009_109.jpg']
+
+
 def test_two_processes_give_the_same_to_the_last_digit(run, single):
     command = ('bash', ROOT / 'tools' / 'dist_test.sh', 'tiny.py', 'done/epoch_2.pth', 2,
                '--work-dir', 'two', '--out', 'two.json', '--dump', 'two.pkl')
