@@ -14,11 +14,12 @@ import rsn_mm
 GLOBALS = dict(rsn_mm=rsn_mm, np=np, torch=torch)
 MODULES = sorted(module.name for module in pkgutil.walk_packages(rsn_mm.__path__, 'rsn_mm.')
                  if module.name != 'rsn_mm.compat.torchvision_stand_in')
-#: Classes that must have an example.
+#: Classes and functions that must have an example.
 PUBLIC = [
     rsn_mm.models.RSN, rsn_mm.models.MultiStageRSNHead, rsn_mm.models.PoseRefineMachine,
     rsn_mm.models.CoarseToFineLoss, rsn_mm.models.Ensemble, rsn_mm.models.PretrainedResNet,
     rsn_mm.codecs.RSNHeatmap, importlib.import_module('rsn_mm.models.units').ResidualUnit,
+    rsn_mm.checkpoints.convert, rsn_mm.checkpoints.to_mmpose,
 ]
 
 
@@ -33,6 +34,6 @@ def test_examples(name, tmp_path, monkeypatch):
         assert runner.run(test).failed == 0, test.name
 
 
-@pytest.mark.parametrize('cls', PUBLIC, ids=lambda cls: cls.__name__)
-def test_public_classes_have_an_example(cls):
-    assert doctest.DocTestParser().get_examples(cls.__doc__)
+@pytest.mark.parametrize('public', PUBLIC, ids=lambda public: public.__name__)
+def test_what_is_public_has_an_example(public):
+    assert doctest.DocTestParser().get_examples(public.__doc__)
