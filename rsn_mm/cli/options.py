@@ -36,7 +36,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--wait-time', type=float, metavar='SECONDS', help='how long a window of '
                         f'--show stays open (default {WAIT_TIME:g}); 0 waits for the space key')
     parser.add_argument('--verbose', action='store_true',
-                        help='show the whole log on the screen, not only in the log file')
+                        help='show the whole log on the screen, not only in the log file; '
+                        'a debugger needs this')
     parser.add_argument('--launcher', choices=LAUNCHERS, default='none',
                         help='what started the processes of a distributed run')
     # torch's launchers pass it under both names.

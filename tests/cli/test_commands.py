@@ -1,6 +1,7 @@
 """One module per command, which a file of tools/ and ``rsn-mm`` call."""
 
 import argparse
+import configparser
 import sys
 from importlib import import_module
 
@@ -51,6 +52,15 @@ def test_a_command_is_named_and_gets_the_arguments(monkeypatch, capsys):
         'rsn-mm print-config: error: config no.py does not exist')
     assert exit_of(rsn_mm_command.main, ['get-flops', '--help']) == 0
     assert capsys.readouterr().out.startswith('usage: rsn-mm get-flops [-h]')
+
+
+def test_the_console_script_is_that_command():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / 'setup.cfg')
+    name, target = parser['options.entry_points']['console_scripts'].strip().split(' = ')
+    module, function = target.split(':')
+    assert name == rsn_mm_command.PROGRAM
+    assert getattr(import_module(module), function) is rsn_mm_command.main
 
 
 def test_the_package_runs_as_a_module_and_a_tool_from_anywhere(tmp_path):
