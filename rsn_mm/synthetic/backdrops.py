@@ -62,9 +62,9 @@ def street(rng: Generator, size_wh: tuple[int, int]) -> np.ndarray:
     else:
         for _ in range(3):
             hill = rng.uniform((50, 90, 60), (120, 170, 140))
-            center = (rng.uniform(0, 1) * width, edge)
-            axes = (width * rng.uniform(0.25, 0.6), edge * rng.uniform(0.15, 0.5))
-            _fill(picture, ellipse(center, axes), hill)
+            x = rng.uniform(0, 1) * width
+            half_axes = (width * rng.uniform(0.25, 0.6), edge * rng.uniform(0.15, 0.5))
+            _fill(picture, ellipse((x, edge), half_axes), hill)
     grass = rng.uniform((40, 100, 60), (90, 165, 120))
     ground = grass if rng.random() < 0.5 else _color(rng, 80, 190)
     picture[edge:] = _gradient(rng, (width, height - edge), ground, 26)

@@ -1,6 +1,5 @@
 """Who is in an image: people in poses and clothes, each at a place where they fit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,15 +20,14 @@ SKIRT_FAMILIES = (PLAIN_FAMILY, 'arms_up', 'walking')
 #: the number of people in the image.
 FARTHEST = 0.48
 NEAREST, NEAREST_OF_MANY = {1: 0.92, 2: 0.86}, 0.78
-#: Part of the people who are so close to the camera that they do not fit into the picture, their
-#: statures, and their nearness.
-CLOSE_UP, CLOSE_UP_STATURE, CLOSE_UP_NEAR = 0.06, (1.0, 1.3), 1.6
+#: Part of the people who are so close to the camera that they do not fit into the picture.
+CLOSE_UP = 0.06
+CLOSE_UP_STATURE, CLOSE_UP_NEAR = (1.0, 1.3), 1.6
 
-#: Places that are tried for a person. Only the first ones may be beside somebody else, and have
-#: to be inside the picture by a smaller part.
-TRIES, LENIENT_TRIES, LENIENCE = 12, 6, 0.6
-#: Part of a person's box that has to be inside the picture; of a close-up.
-INSIDE, INSIDE_CLOSE_UP = 0.93, 0.55
+#: Places that are tried for a person; the first, lenient ones may be beside somebody else.
+TRIES, LENIENT_TRIES = 12, 6
+#: Part of a person's box that has to be inside the picture, and the factor on it for lenient tries.
+INSIDE, INSIDE_CLOSE_UP, LENIENCE = 0.93, 0.55, 0.6
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def _yaw(rng: Generator, variety: float) -> float:
 
 
 def _find_place(rng: Generator, options: SceneOptions, actor: Actor,
-                others: Sequence[Actor]) -> tuple[float, float, bool]:
+                others: list[Actor]) -> tuple[float, float, bool]:
     """Try some places; return x and ground of the last one, and whether the person fits there."""
     width, height = options.size_wh
     for attempt in range(TRIES):
@@ -111,7 +109,7 @@ def _find_place(rng: Generator, options: SceneOptions, actor: Actor,
 
 
 def _fits(figure: Figure, options: SceneOptions, strictness: float,
-          others: Sequence[Actor]) -> bool:
+          others: list[Actor]) -> bool:
     """Tell whether enough of a person is inside the picture and apart from the others."""
     box = figure.box_xyxy()
     wanted = INSIDE_CLOSE_UP if figure.stature > options.size_wh[1] else INSIDE

@@ -25,9 +25,11 @@ for _side in SIDES:
         f'{_side}_hip': (f'{_side}_thigh',),
         f'{_side}_knee': (f'{_side}_thigh', f'{_side}_shank'),
         f'{_side}_ankle': (f'{_side}_shank', f'{_side}_foot')})
-#: Clothes that carry a shoulder or hip as well, unless it is on the far side of a turned body:
-#: behind the middle of the trunk by more than this part of their distance.
-TRUNK, BEHIND_TRUNK = ('torso', 'pelvis', 'skirt'), 0.75
+#: Clothes that carry a shoulder or hip as well, unless it is on the far side of a turned body.
+TRUNK = ('torso', 'pelvis', 'skirt')
+#: A shoulder or hip is on the far side if it is this far behind the middle of the trunk, in parts
+#: of its distance from the middle.
+BEHIND_TRUNK = 0.75
 
 #: A hidden joint is labeled if this much of some limb that meets in it can be seen: somebody who
 #: labels pictures needs that much to say where it is.
@@ -67,9 +69,10 @@ def label_person(canvas: Canvas, figure: Figure, person: int) -> PersonLabel | N
     for joint in CARRIERS:
         x, y = (float(v) for v in figure.points[joint][:2])
         points[joint] = (x, y, _flag(canvas, figure, ids, joint, share))
-    head = figure.head.outline()
+    outline = figure.head.outline()
+    (left, top), (right, low) = outline.min(0).tolist(), outline.max(0).tolist()
     return PersonLabel(points, (x0, y0, x1 - x0, y1 - y0), float(mine.sum()) / SUPERSAMPLING**2,
-                       (*map(float, head.min(0)), *map(float, head.max(0))))
+                       (left, top, right, low))
 
 
 def _flag(canvas: Canvas, figure: Figure, ids: Mapping[str, int], joint: str,

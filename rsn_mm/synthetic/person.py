@@ -12,13 +12,17 @@ from .figure import Figure
 from .surfaces import Brush, Cloth, Light
 from .wardrobe import Outfit
 
-#: Added to or taken from nearness, so that arms are painted over the trunk and legs under it.
+#: Unit of what is added to nearness, in parts of the stature, so that arms are painted over the
+#: trunk and legs under it.
 STEP = 0.02
 
-#: Radii at both ends in parts of the stature.
-THUMB, HAND, FOOT = (0.013, 0.008), (RADII['wrist'], 0.02025), (0.0297, 0.02295)
-#: Radius of the neck at its upper end, and of the corners of what is on the chest.
-NECK_TOP, DETAIL = 0.02944, 0.004
+#: Radii at both ends, the upper end of the neck, and the corners of what is on the chest, all in
+#: parts of the stature.
+THUMB = (0.013, 0.008)
+HAND = (RADII['wrist'], 0.02025)
+FOOT = (0.0297, 0.02295)
+NECK_TOP = 0.02944
+DETAIL = 0.004
 
 #: The chest shows what is on it where its front points this much towards the camera (cosine).
 CHEST_FACING = 0.15
@@ -70,7 +74,7 @@ def _parts(figure: Figure, outfit: Outfit) -> Iterator[
     if outfit.long_hair:
         yield head - 0.075 * figure.head_frame[2, 2], paint_hair
     if outfit.bag is not None:
-        yield torso - 0.11 * figure.torso_frame[2, 2], _bag
+        yield torso - 0.11 * figure.torso_frame[2, 2], partial(_bag, color=outfit.bag)
 
 
 def _limb(brush: Brush, figure: Figure, outfit: Outfit, side: str, part: str,
@@ -171,15 +175,15 @@ def _skirt(brush: Brush, figure: Figure, outfit: Outfit) -> None:
     lower = figure.body.radius('hem') * figure.stature
     polygon = hull(hips + hem, [upper, upper, lower, lower])
     half = np.ptp(polygon[:, 0]) / 2
-    brush.rounded('skirt', [polygon], (sum(hips) / 2, sum(hem) / 2), (half * 0.8, half),
-                  outfit.bottom)
+    brush.rounded('skirt', [polygon], ((hips[0] + hips[1]) / 2, (hem[0] + hem[1]) / 2),
+                  (half * 0.8, half), outfit.bottom)
 
 
-def _bag(brush: Brush, figure: Figure, outfit: Outfit) -> None:
+def _bag(brush: Brush, figure: Figure, outfit: Outfit, color: Color) -> None:
     back = -figure.body.radius('chest')
     corners = [figure.on_trunk(level, x, back - z)
                for level in BAG_LEVELS for x in (-0.07, 0.07) for z in (0.015, 0.06)]
     polygon = hull(corners, [0.018 * figure.stature] * len(corners))
     top, low = (figure.on_trunk(level, 0, -0.09) for level in BAG_LEVELS)
     half = np.abs(polygon - top[:2]).max()
-    brush.rounded('bag', [polygon], (top, low), (half, half), Cloth(outfit.bag))
+    brush.rounded('bag', [polygon], (top, low), (half, half), Cloth(color))

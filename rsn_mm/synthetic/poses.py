@@ -1,4 +1,9 @@
-"""Poses: joint angles in degrees, their limits, and the families they are drawn from."""
+"""Poses: joint angles in degrees, and the families they are drawn from.
+
+``flex`` swings a limb to the front, ``abduct`` away from the body; ``inward`` turns the upper arm
+about its own axis so that a bent forearm points to the other side; ``bend`` moves the trunk to the
+front, ``lean`` and ``twist`` move it to the left. At 0 a body stands upright with hanging arms.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,19 +15,6 @@ from .body import SIDES
 
 Pose = dict[str, float]
 Ranges = Mapping[str, tuple[float, float]]
-
-#: Anatomical limits in degrees. ``flex`` swings a limb to the front, ``abduct`` away from the body;
-#: ``inward`` turns the upper arm about its own axis so that a bent forearm points to the other
-#: side; ``bend``, ``lean`` and ``twist`` move the trunk to the front, to the left, to the left.
-TRUNK_LIMITS: Ranges = dict(
-    bend=(-15, 80), lean=(-20, 20), twist=(-30, 30),
-    head_yaw=(-60, 60), head_pitch=(-30, 40), head_roll=(-18, 18))
-LIMB_LIMITS: Ranges = dict(
-    arm_flex=(-45, 175), arm_abduct=(0, 175), arm_inward=(-95, 95), elbow=(0, 140),
-    hip_flex=(-25, 115), hip_abduct=(-5, 45), knee=(0, 135), foot_out=(-10, 35))
-#: Limits of all angles of a pose.
-LIMITS: Ranges = {**TRUNK_LIMITS, **{f'{side}_{name}': bounds for side in SIDES
-                                     for name, bounds in LIMB_LIMITS.items()}}
 
 ARMS: dict[str, Ranges] = dict(
     hang=dict(arm_flex=(-12, 18), arm_abduct=(6, 20), arm_inward=(-15, 25), elbow=(4, 32)),
@@ -87,7 +79,7 @@ def _draw(rng: Generator, ranges: Ranges, prefix: str = '') -> Pose:
 
 
 def sample_pose(rng: Generator, variety: float) -> tuple[str, Pose]:
-    """Return the name of a family, and angles within ``LIMITS``.
+    """Return the name of a family, and the angles of a pose.
 
     A part ``variety`` of the poses comes from all families; the rest are plain.
     """
@@ -110,4 +102,4 @@ def sample_pose(rng: Generator, variety: float) -> tuple[str, Pose]:
     if name == 'walking':
         for side, other in (SIDES, SIDES[::-1]):
             pose[f'{side}_arm_flex'] += ARM_SWING * pose[f'{other}_hip_flex']
-    return name, {angle: float(np.clip(pose[angle], *bounds)) for angle, bounds in LIMITS.items()}
+    return name, pose

@@ -13,12 +13,19 @@ from rsn_mm.synthetic.figure import pose_figure, view_matrix
 from rsn_mm.synthetic.formats import COCO_JOINTS, MPII_JOINTS
 from rsn_mm.synthetic.labels import label_person
 from rsn_mm.synthetic.person import paint_person
-from rsn_mm.synthetic.poses import FAMILIES, LIMITS, sample_pose
+from rsn_mm.synthetic.poses import FAMILIES, sample_pose
 from rsn_mm.synthetic.surfaces import Cloth, Light
 from rsn_mm.synthetic.things import THING, THING_IDS
 from rsn_mm.synthetic.wardrobe import Outfit
 
 SMALL = SceneOptions(size_wh=(192, 160))
+#: Anatomical limits of all angles of a pose in degrees.
+LIMITS = dict(bend=(-15, 80), lean=(-20, 20), twist=(-30, 30), head_yaw=(-60, 60),
+              head_pitch=(-30, 40), head_roll=(-18, 18))
+for side in SIDES:
+    LIMITS.update({f'{side}_{name}': bounds for name, bounds in dict(
+        arm_flex=(-45, 175), arm_abduct=(0, 175), arm_inward=(-95, 95), elbow=(0, 140),
+        hip_flex=(-25, 115), hip_abduct=(-5, 45), knee=(0, 135), foot_out=(-10, 35)).items()})
 REST = dict.fromkeys(LIMITS, 0.0)
 THING_ID = THING_IDS[THING]
 LIGHT = Light(np.array([0.0, 0.0, 1.0]), 0.5)
@@ -104,7 +111,7 @@ def test_mirrored_pose_is_mirrored_in_the_picture():
 
 def test_poses_keep_the_joint_limits_and_all_families_occur():
     rng, seen = np.random.default_rng(0), set()
-    for _ in range(300):
+    for _ in range(1000):
         family, pose = sample_pose(rng, 1.0)
         seen.add(family)
         assert pose.keys() == LIMITS.keys()
