@@ -77,6 +77,13 @@ def test_deltas_are_short(path):
     ('res2net50x4', 'rsn/rsn50x4', dict(backbone=dict(unit='res2net'))),
     ('dense50', 'rsn/rsn50', dict(backbone=dict(unit='dense'))),
     ('osnet18', 'rsn/rsn18', dict(backbone=dict(unit='osnet'))),
+    ('mspn50x2-noohkm', 'mspn/mspn50x2', dict(head=dict(loss=dict(topk=None)))),
+    ('mspn50x2-noctf', 'mspn/mspn50x2', dict(head=dict(loss=dict(coarse_to_fine=False)))),
+    ('mspn50x2-noskips', 'mspn/mspn50x2', dict(backbone=dict(stage_skips=False))),
+    ('mspn50x2-noctf-noskips', 'ablation/mspn50x2-noctf', dict(backbone=dict(stage_skips=False))),
+    ('mspn50x2-1unit', 'mspn/mspn50x2', dict(head=dict(supervised_units=1))),
+    ('mspn152', 'mspn/mspn50', dict(backbone=dict(num_blocks=(3, 8, 36, 3)))),
+    ('mspn18x4', 'ablation/resnet18', dict(backbone=dict(num_stages=4), head=dict(num_stages=4))),
 ])
 def test_ablations_change_one_thing(stem, base, changes):
     found = load(Path(f'configs/ablation/{stem}_coco-256x192.py'))
