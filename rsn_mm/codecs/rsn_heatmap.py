@@ -21,7 +21,7 @@ HEATMAP_SCALE = 255.0
 SCORE_OFFSET = 0.5
 #: Zero cells that the reference puts around a map before it looks for the maxima.
 DECODE_BORDER = 10
-#: A larger blur would reach beyond the border.
+#: A larger kernel would reach beyond this border.
 MAX_BLUR_KERNEL = 2 * DECODE_BORDER + 1
 #: The keypoint lies this many cells from the highest cell, towards the second highest one.
 PEAK_SHIFT = 0.25
@@ -86,8 +86,7 @@ class RSNHeatmap(BaseKeypointCodec):
                 raise OptionError(f'RSNHeatmap: kernel size {size}, expected an odd number')
         if blur_kernel_size > MAX_BLUR_KERNEL:
             raise OptionError(f'RSNHeatmap: blur_kernel_size={blur_kernel_size}, expected at most '
-                              f'{MAX_BLUR_KERNEL}; a larger kernel reaches beyond the border of '
-                              f'{DECODE_BORDER} cells')
+                              f'{MAX_BLUR_KERNEL}')
         if targets not in TARGETS:
             raise OptionError(f'RSNHeatmap: targets={targets!r}, expected one of {TARGETS}')
         stride_wh = [n / m for n, m in zip(input_size, heatmap_size)]
@@ -119,8 +118,6 @@ class RSNHeatmap(BaseKeypointCodec):
     @property
     def field_mapping_table(self) -> dict[str, str]:
         return {} if self.targets == 'joints' else dict(heatmaps='heatmaps')
-
-    # ---------------------------------------------------------------------------------- encoding
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
         """Turn the joints of a sample into what the head needs for its targets.
@@ -195,8 +192,7 @@ class RSNHeatmap(BaseKeypointCodec):
         """
         table = self._line_table(axis, cells.device)
         starts = torch.arange(self.num_levels, device=cells.device)[:, None] * table.shape[1]
-        # The lookup makes contiguous lines; with other strides their product takes several times
-        # as long.
+        # Contiguous lines: with other strides their product takes several times as long.
         return embedding(cells[:, None] + starts, table.flatten(0, 1))
 
     def _to_cells(self, keypoints: Tensor, flags: Tensor) -> tuple[Tensor, Tensor]:
@@ -206,8 +202,6 @@ class RSNHeatmap(BaseKeypointCodec):
         # Truncation follows the reference. It comes before the conversion to float32, which could
         # round a position up into the next cell.
         return (keypoints / self.stride).floor().float(), torch.where(inside, flags.float(), 0)
-
-    # ---------------------------------------------------------------------------------- decoding
 
     def decode(self, encoded: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Find the keypoints of one instance in its heatmaps (K, H, W).
@@ -257,8 +251,6 @@ class RSNHeatmap(BaseKeypointCodec):
         nearest = cells.round().long()
         scores = heatmaps.flatten(2).gather(-1, nearest[..., 1:] * width + nearest[..., :1])
         return (cells + 0.5) * self.stride, scores[..., 0] / HEATMAP_SCALE + SCORE_OFFSET
-
-    # --------------------------------------------------------------------------------- constants
 
     def _line_table(self, axis: int, device: torch.device) -> Tensor:
         """(L, length, length): for each level and each cell of a joint, its line."""

@@ -1,7 +1,6 @@
-from .cbam import ConvBlockAttention
+from .attention import ConvBlockAttention, SqueezeExcitation
 from .multi_stage_rsn_head import MultiStageRSNHead
 from .pose_refine_machine import PoseRefineMachine
-from .squeeze_excitation import SqueezeExcitation
 
 __all__ = [
     'ConvBlockAttention', 'MultiStageRSNHead', 'PoseRefineMachine', 'SqueezeExcitation',
