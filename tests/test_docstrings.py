@@ -12,14 +12,13 @@ import rsn_mm
 
 #: What every example may use without importing it.
 GLOBALS = dict(rsn_mm=rsn_mm, np=np, torch=torch)
-MODULES = sorted(module.name for module in pkgutil.walk_packages(rsn_mm.__path__, 'rsn_mm.')
-                 if module.name != 'rsn_mm.compat.torchvision_stand_in')
+MODULES = sorted(module.name for module in pkgutil.walk_packages(rsn_mm.__path__, 'rsn_mm.'))
 #: Classes and functions that must have an example.
 PUBLIC = [
     rsn_mm.models.RSN, rsn_mm.models.MultiStageRSNHead, rsn_mm.models.PoseRefineMachine,
     rsn_mm.models.CoarseToFineLoss, rsn_mm.models.Ensemble, rsn_mm.models.PretrainedResNet,
-    rsn_mm.codecs.RSNHeatmap, importlib.import_module('rsn_mm.models.units').ResidualUnit,
-    rsn_mm.checkpoints.convert, rsn_mm.checkpoints.to_mmpose,
+    rsn_mm.models.units.ResidualUnit, rsn_mm.codecs.RSNHeatmap, rsn_mm.checkpoints.convert,
+    rsn_mm.checkpoints.to_mmpose,
 ]
 
 

@@ -111,7 +111,10 @@ class PeakFinder:
         return Peaks(first + corner, second + corner), value > elsewhere * BOUND_MARGIN
 
     def _blurred_peaks(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Blur maps without padding and find x, y of the two highest cells and the second's value.
+        """Blur maps without padding and find their two highest cells.
+
+        Returns:
+            x, y of the highest cell, x, y of the second highest cell, and the latter's value.
         """
         blurred = blur(blur(maps, self.kernel_size, 1), self.kernel_size, 2)
         cells, width = blurred.flatten(1), blurred.shape[-1]
