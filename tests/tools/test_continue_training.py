@@ -125,7 +125,7 @@ def tiny(tmp_path_factory):
     (['load_from=no.pth'], 'checkpoint no.pth does not exist'),
     (['load_from=tiny.py'], 'checkpoint tiny.py is refused: it is not a file of torch'),
     (['load_from=theirs.pth'],
-     'has its weights in model, expected state_dict; tools/convert_checkpoint.py converts'),
+     'has its weights in model, expected state_dict; .* convert it first with tools/convert'),
     (['load_from=done/epoch_1.pth', 'model.backbone.num_blocks=1,2,1,1'],
      r'missing: backbone\.stages\.0\.encoder\.levels\.1\.1\.'),
     (['load_from=done/epoch_1.pth', 'model.backbone.unit_channels=8', 'model.head.unit_channels=8'],
