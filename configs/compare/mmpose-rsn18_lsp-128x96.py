@@ -44,5 +44,5 @@ test_dataloader = val_dataloader
 optim_wrapper = dict(_delete_=True, optimizer=dict(type='Adam', lr=2e-2 * 8 / 256))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, begin=0, end=50, by_epoch=False),
-    dict(type='MultiStepLR', milestones=[729, 814, 857], gamma=0.1, by_epoch=False),
+    dict(type='MultiStepLR', milestones=[486, 543, 571], gamma=0.1, by_epoch=False),
 ]

@@ -1,7 +1,7 @@
-# The network and the budget that all runs of lsp.yml share: 7,200 photographs in 900 steps.
+# The network and the budget that all runs of lsp.yml share: 4,800 photographs in 600 steps.
 _base_ = ['../rsn/rsn18_lsp-128x96.py']
 
-max_epochs = 6
+max_epochs = 4
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=100, by_epoch=False),

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -56,6 +57,8 @@ def main() -> None:
         folder = args.work_dir or Path('work_dirs', 'compare', args.sweep.stem)
         failed = []
         if not args.report:
+            # However this is ended, so are the runs.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
             try:
                 failed = make(runs, sweep, folder, args.jobs)
             except KeyboardInterrupt:
