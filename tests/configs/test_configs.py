@@ -17,10 +17,12 @@ CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').glob('*/*
                  if path.parent.name != '_base_')
 #: Ensembles are tested where their model is.
 ENSEMBLES = [path for path in CONFIGS if 'ensemble' in path.stem]
-NETWORKS = [path for path in CONFIGS if path.parent.name != 'mixing' and path not in ENSEMBLES]
+#: Parts of MMPose are tested with what they are mixed with, comparisons with their sweep.
+NETWORKS = [path for path in CONFIGS
+            if path.parent.name not in ('mixing', 'compare') and path not in ENSEMBLES]
 #: Longest delta over its bases, in lines; configs that are a dataset of their own are longer.
 MAX_LINES = 15
-OWN_DATA = {'rsn18_lsp-128x96', 'rsn18_synthetic-128x96'}
+OWN_DATA = {'rsn18_lsp-128x96', 'rsn18_synthetic-128x96', 'mmpose-rsn18_lsp-128x96'}
 
 
 def load(path: Path) -> Config:
