@@ -3,6 +3,7 @@ _base_ = ['../rsn/rsn18_lsp-128x96.py']
 
 max_epochs = 4
 train_cfg = dict(max_epochs=max_epochs)
+optim_wrapper = dict(type='rsn_mm.AmpOptimWrapper', dtype='bfloat16')
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=100, by_epoch=False),
     dict(type='PolyLR', power=1, eta_min=0, begin=0, end=max_epochs, by_epoch=True,

@@ -80,7 +80,7 @@ def make(runs: Sequence[Run], sweep: Sweep, folder: Path, at_a_time: int) -> lis
         prepare(run, folder / run.folder)
     threads = max(1, len(os.sched_getaffinity(0)) // at_a_time)
     env = {'OMP_NUM_THREADS': str(threads), **os.environ}
-    jobs = [Job(run, commands(run, sweep, folder / run.folder), folder / run.folder / LOG, env)
+    jobs = [Job(run, commands(folder / run.folder), folder / run.folder / LOG, env)
             for run in waiting]
     failed, num_over = [], 0
 
@@ -122,13 +122,12 @@ def prepare(run: Run, folder: Path) -> None:
         file.write(cfg.pretty_text.encode())
 
 
-def commands(run: Run, sweep: Sweep, folder: Path) -> Iterator[Command]:
+def commands(folder: Path) -> Iterator[Command]:
     """What a run consists of: training, or what is left of it, and the evaluation."""
     train = folder / 'train'
-    amp = ['--amp'] if sweep.amp else []
     config = str(folder / CONFIG)
     yield [sys.executable, str(TOOLS / 'train.py'), config, '--work-dir', str(train), '--resume',
-           '--no-validate', *amp]
+           '--no-validate']
     checkpoint = latest_checkpoint(Config(dict(work_dir=str(train))))
     (folder / METRICS).unlink(missing_ok=True)
     yield [sys.executable, str(TOOLS / 'test.py'), config, str(checkpoint), '--work-dir',

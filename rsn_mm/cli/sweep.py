@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from rsn_mm.errors import CommandError, listing
 
-KEYS = dict(config=str, amp=bool, metrics=dict, groups=list)
+KEYS = dict(config=str, metrics=dict, groups=list)
 GROUP_KEYS = dict(title=str, seeds=list, runs=dict)
 
 
@@ -50,12 +50,10 @@ class Sweep:
 
     Attributes:
         metrics: What the tables call a metric, and its name in the results of the evaluation.
-        amp: Train in bfloat16.
     """
 
     runs: tuple[Run, ...]
     metrics: dict[str, str]
-    amp: bool
 
     def select(self, names: Sequence[str]) -> list[Run]:
         """The runs of these names.
@@ -75,10 +73,10 @@ class Sweep:
 def read_sweep(path: Path) -> Sweep:
     """Read a sweep.
 
-    The file has ``config``, the config of all runs (relative to the file); ``amp``, whether they
-    train in bfloat16; ``metrics``, from the names in the tables to those in the results; and
-    ``groups`` with a ``title``, ``seeds`` and ``runs``, from a name to the entries that this run
-    changes, among them ``config`` for another config. The runs of a group are made seed by seed.
+    The file has ``config``, the config of all runs (relative to the file); ``metrics``, from the
+    names in the tables to those in the results; and ``groups`` with a ``title``, ``seeds`` and
+    ``runs``, from a name to the entries that this run changes, among them ``config`` for another
+    config. The runs of a group are made seed by seed.
 
     Raises:
         CommandError: If there is no such file, or it is not as described.
@@ -108,7 +106,7 @@ def read_sweep(path: Path) -> Sweep:
     double = [str(run) for run in runs if folders.count(run.folder) > 1]
     if double:
         raise CommandError(f'sweep {path}: these runs cannot be told apart: {listing(double)}')
-    return Sweep(tuple(runs), content['metrics'], content['amp'])
+    return Sweep(tuple(runs), content['metrics'])
 
 
 def _check(path: Path, what: str, content: object, keys: dict[str, type]) -> None:

@@ -12,7 +12,7 @@ from rsn_mm.errors import CommandError
 from tests.tools.tiny_run import ROOT
 
 SWEEP = dict(
-    config='base.py', amp=False, metrics={'score': 'EPE'},
+    config='base.py', metrics={'score': 'EPE'},
     groups=[
         dict(title='sizes', seeds=[0, 1], runs={'small': {}, 'Large one': {'model.depth': 50}}),
         dict(title='data', seeds=[3], runs={'other': {'config': 'other.py'}}),
@@ -52,7 +52,7 @@ GROUP = SWEEP['groups'][0]
 
 
 @pytest.mark.parametrize('changes, message', [
-    (dict(amp='yes'), "amp is 'yes', expected a bool"),
+    (dict(metrics='EPE'), "metrics is 'EPE', expected a dict"),
     (dict(budget=3), r"the file has \[.*'budget'.*\], expected"),
     (dict(groups=[dict(GROUP, seeds=[])]), r"seeds \[\] of group 'sizes', expected one or more"),
     (dict(groups=[dict(GROUP, seeds=['a'])]), r"seeds \['a'\] of group 'sizes'"),
@@ -83,7 +83,7 @@ def test_options_that_do_not_fit_name_their_run(tmp_path):
 
 def test_the_sweep_of_the_docs_changes_what_its_names_say():
     sweep = read_sweep(ROOT / 'configs' / 'compare' / 'lsp.yml')
-    assert sweep.amp and {len(sweep.select([name])) for name in ('RSN-18', 'Dense-18')} == {2}
+    assert {len(sweep.select([name])) for name in ('RSN-18', 'Dense-18')} == {2}
     configs = {run.name: run.build_config() for run in sweep.runs}
     base = configs['RSN-18']
     for name, cfg in configs.items():

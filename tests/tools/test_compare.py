@@ -13,7 +13,7 @@ import yaml
 from tests.tools.tiny_run import ROOT, call, environment, spawn, write_run
 
 SWEEP = dict(
-    config='tiny.py', amp=False, metrics={'distance': 'EPE', 'OKS AP': 'coco/AP'},
+    config='tiny.py', metrics={'distance': 'EPE', 'OKS AP': 'coco/AP'},
     groups=[dict(title='Tiny', seeds=[5], runs={
         'Short': {'train_cfg.max_epochs': 1},
         'Broken': {'model.backbone.depth': 19},
