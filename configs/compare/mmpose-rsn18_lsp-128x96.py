@@ -40,8 +40,8 @@ val_pipeline = [
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
-# In float32, since its head cannot train in bfloat16 on a processor. The learning rate is 2e-2 for a
-# batch of 256 there, here in proportion; the steps are at 81, 90 and 95% of the run.
+# In float32, since its head cannot train in bfloat16 on a processor. The learning rate is 2e-2 for
+# a batch of 256 there, here in proportion; the steps are at 81, 90 and 95% of the run.
 optim_wrapper = dict(_delete_=True, optimizer=dict(type='Adam', lr=2e-2 * 8 / 256))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.001, begin=0, end=50, by_epoch=False),
