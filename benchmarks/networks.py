@@ -14,8 +14,8 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from rsn_mm.checkpoints import to_mmpose
 from rsn_mm.codecs import RSNHeatmap
+from rsn_mm.conversion import to_mmpose
 from rsn_mm.models.backbones.rsn import NUM_BLOCKS
 
 MMPOSE_CONFIGS = Path(mmpose.__file__).parent / '.mim/configs/body_2d_keypoint'

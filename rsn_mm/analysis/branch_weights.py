@@ -18,6 +18,7 @@ from torch import nn
 
 from rsn_mm.errors import OptionError
 from rsn_mm.models import RSN
+from rsn_mm.models.encoder import Encoder
 
 #: Of the channels: pale is hardly used, dark red is much used.
 COLORS = 'YlOrRd'
@@ -66,8 +67,10 @@ def branch_weights(backbone: nn.Module) -> list[UnitWeights]:
         raise OptionError(f'branch weights: the backbone is a {type(backbone).__name__}, '
                           'expected rsn_mm.RSN')
     weights = []
-    for s, stage in enumerate(backbone.stages):
-        for lvl, level in enumerate(stage.encoder.levels):
+    encoders = [part for part in backbone.modules() if isinstance(part, Encoder)]
+    for s, encoder in enumerate(encoders):
+        levels: Any = encoder.levels
+        for lvl, level in enumerate(levels):
             for u, unit in enumerate(level):
                 branches = unit.fused_features
                 if not branches:

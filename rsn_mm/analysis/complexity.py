@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -82,12 +83,12 @@ def _build(model_cfg: dict) -> nn.Module:
         return MODELS.build(model_cfg).eval()
 
 
-def _count(model: nn.Module, size_wh: tuple[int, int]) -> tuple[float, float]:
+def _count(model: Any, size_wh: tuple[int, int]) -> tuple[float, float]:
     """GFLOPs as tested, and with all heads."""
     _drop_norms(model)
     for module in model.modules():
         if isinstance(module, ResizedConv):
-            module.forward = partial(_resize_first, module)
+            setattr(module, 'forward', partial(_resize_first, module))  # noqa: B010
     image = torch.empty(1, 3, *size_wh[::-1], device='meta')
     head = getattr(model, 'head', None)
     if not isinstance(head, MultiStageRSNHead):
@@ -112,7 +113,7 @@ def _resize_first(module: ResizedConv, x: torch.Tensor, size_hw: Sequence[int]) 
 
 
 @torch.no_grad()
-def _run(forward: Callable[[], object]) -> tuple[float, object]:
+def _run(forward: Callable[[], Any]) -> tuple[float, Any]:
     """GFLOPs of a call, and what it returns."""
     with FlopCounterMode(display=False) as counter:
         result = forward()

@@ -144,7 +144,7 @@ def _draw_image(axes: Axes, image: np.ndarray, title: str) -> None:
 
 def _lay_over(axes: Axes, heatmap: np.ndarray, scale: ScalarMappable) -> None:
     """Draw a map over the image: the lower the map, the more of the image shows through."""
-    height, width = axes.images[0].get_array().shape[:2]
+    height, width = np.shape(axes.images[0].get_array())[:2]
     colors = scale.to_rgba(heatmap)
     colors[..., 3] = MIN_OPACITY + (1 - MIN_OPACITY) * scale.norm(heatmap)
     # A cell c of stride s covers the pixels s * c to s * (c + 1).

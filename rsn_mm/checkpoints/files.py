@@ -26,7 +26,7 @@ def read(path: str | Path) -> dict[str, Any]:
         CheckpointError: If the file does not exist, is damaged, or holds objects that could only be
             loaded by running code.
     """
-    file = download(path) if str(path).startswith(WEB) else Path(path)
+    file = download(str(path)) if str(path).startswith(WEB) else Path(path)
     if not file.is_file():
         found = 'is not a file' if file.exists() else 'does not exist'
         raise CheckpointError(f'checkpoint {path} {found}')

@@ -4,17 +4,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 PROGRAM = 'rsn-mm'
 #: Names of commands; each is a module of this package, with underscores for the hyphens.
-COMMANDS = ('train', 'test', 'browse-dataset', 'convert-checkpoint', 'detect-persons', 'get-flops',
-            'make-synthetic', 'plot-branch-weights', 'plot-heatmaps', 'print-config')
+COMMANDS = ('train', 'test', 'browse-dataset', 'compare', 'convert-checkpoint', 'detect-persons',
+            'get-flops', 'make-synthetic', 'plot-branch-weights', 'plot-heatmaps', 'print-config')
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line up to the command's own options."""
     width = max(map(len, COMMANDS))
-    commands = '\n'.join(f'  {name:{width}}  {_module(name).__doc__.splitlines()[0]}'
+    commands = '\n'.join(f'  {name:{width}}  {str(_module(name).__doc__).splitlines()[0]}'
                          for name in COMMANDS)
     parser = argparse.ArgumentParser(
         PROGRAM, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -24,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _module(command: str) -> object:
+def _module(command: str) -> ModuleType:
     return import_module(f'.{command.replace("-", "_")}', __package__)
 
 

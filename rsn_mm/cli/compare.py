@@ -16,9 +16,9 @@ from rsn_mm.analysis import comparison
 from rsn_mm.errors import CommandError, listing
 from rsn_mm.files import check_new_file, written_whole
 
-from . import common as cli
 from .jobs import Command, Job, run_jobs
 from .run_folder import latest_checkpoint
+from .running import run_command
 from .sweep import Run, Sweep, read_sweep
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
@@ -28,7 +28,8 @@ CONFIG, LOG, METRICS, RESULT = 'config.py', 'log.txt', 'metrics.json', 'result.j
 WIDTH = 120
 
 
-def parse_args() -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description='Train and evaluate a list of networks under the same conditions, with '
         'several seeds, and write their scores as a table (comparison.md), a picture '
@@ -44,29 +45,34 @@ def parse_args() -> argparse.Namespace:
                         help='make these runs only (default all)')
     parser.add_argument('--report', action='store_true',
                         help='run nothing: only write the scores of what has finished')
-    return parser.parse_args()
+    return parser
 
 
-def main() -> None:
-    args = parse_args()
-    with cli.clear_errors():
-        if args.jobs < 1:
-            raise CommandError(f'--jobs {args.jobs}: expected 1 or more')
-        sweep = read_sweep(args.sweep)
-        runs = sweep.select(args.runs) if args.runs else list(sweep.runs)
-        folder = args.work_dir or Path('work_dirs', 'compare', args.sweep.stem)
-        failed = []
-        if not args.report:
-            # However this is ended, so are the runs.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            try:
-                failed = make(runs, sweep, folder, args.jobs)
-            except KeyboardInterrupt:
-                report(sweep, folder)
-                raise CommandError('interrupted; the same command goes on from here') from None
-        report(sweep, folder)
-        if failed:
-            raise CommandError(f'{len(failed)} of {len(runs)} runs failed: {listing(failed)}')
+def compare(args: argparse.Namespace) -> None:
+    """Make the runs of the sweep and report their scores."""
+    if args.jobs < 1:
+        raise CommandError(f'--jobs {args.jobs}: expected 1 or more')
+    sweep = read_sweep(args.sweep)
+    runs = sweep.select(args.runs) if args.runs else list(sweep.runs)
+    folder = args.work_dir or Path('work_dirs', 'compare', args.sweep.stem)
+    failed = []
+    if not args.report:
+        # However this process is ended, the runs end with it.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            failed = make(runs, sweep, folder, args.jobs)
+        except KeyboardInterrupt:
+            report(sweep, folder)
+            raise CommandError('interrupted; the same command goes on from here') from None
+    report(sweep, folder)
+    if failed:
+        raise CommandError(f'{len(failed)} of {len(runs)} runs failed: {listing(failed)}')
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = build_parser()
+    run_command(compare, parser.parse_args(argv), parser.prog)
 
 
 # ---------------------------------------------------------------------------------- making the runs
@@ -82,7 +88,8 @@ def make(runs: Sequence[Run], sweep: Sweep, folder: Path, at_a_time: int) -> lis
     env = {'OMP_NUM_THREADS': str(threads), **os.environ}
     jobs = [Job(run, commands(folder / run.folder), folder / run.folder / LOG, env)
             for run in waiting]
-    failed, num_over = [], 0
+    failed: list[str] = []
+    num_over = 0
 
     def started(job: Job) -> None:
         print(f'start {job.name} (log: {job.log})', flush=True)

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from rsn_mm import checkpoints
+from rsn_mm import checkpoints, conversion
 from rsn_mm.checkpoints.files import check_destination
 from rsn_mm.errors import CheckpointError, CommandError, ExistingFileError
 
@@ -17,7 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
         'config to use it with.')
     parser.add_argument('src', help='checkpoint to convert')
     parser.add_argument('dst', help='file to write')
-    parser.add_argument('--source', choices=('auto', *checkpoints.SOURCES), default='auto',
+    parser.add_argument('--source', choices=('auto', *conversion.SOURCES), default='auto',
                         help='format of SRC (default: recognized from the names of its tensors)')
     parser.add_argument('--to', choices=('rsn_mm', 'mmpose'), default='rsn_mm',
                         help='mmpose: convert SRC, a checkpoint of rsn_mm, to MMPose')
@@ -54,8 +54,8 @@ def _converted(args: argparse.Namespace) -> tuple[dict, dict]:
     checkpoint = checkpoints.read(args.src)
     try:
         if args.to == 'mmpose':
-            return checkpoints.export_checkpoint(checkpoint)
-        return checkpoints.convert_checkpoint(checkpoint, args.source)
+            return conversion.export_checkpoint(checkpoint)
+        return conversion.convert_checkpoint(checkpoint, args.source)
     except CheckpointError as error:
         raise CommandError(f'{args.src}: {error}') from error
 

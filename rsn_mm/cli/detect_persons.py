@@ -71,7 +71,7 @@ def find_images(source: str, img_dir: str | None) -> dict[int, Path]:
 
 
 def images_of_folder(folder: Path) -> dict[int, Path]:
-    images = {}
+    images: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in IMAGE_ENDINGS:
             continue

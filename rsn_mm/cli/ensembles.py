@@ -1,6 +1,7 @@
 """Checks that the config of an ensemble goes together with those of its members."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS, TRANSFORMS, Registry
@@ -45,10 +46,10 @@ def check_members(cfg: Config, ensemble: Ensemble) -> None:
             raise EnsembleError(
                 f'{name} cuts its boxes out with {_listed(there)}, but test_dataloader of the '
                 f'ensemble does so with {_listed(here)}: it would see other boxes than alone')
-        here, there = _joint_names(dataset), _joint_names(loader.dataset)
-        if here != there and None not in (here, there):
-            raise EnsembleError(f'{name} is made for the joints {", ".join(there)}, but '
-                                f'test_dataloader of the ensemble has {", ".join(here)}')
+        joints, expected = _joint_names(loader.dataset), _joint_names(dataset)
+        if joints is not None and expected is not None and joints != expected:
+            raise EnsembleError(f'{name} is made for the joints {", ".join(joints)}, but '
+                                f'test_dataloader of the ensemble has {", ".join(expected)}')
 
 
 def _check_sizes(dataset_cfg: dict, ensemble: Ensemble) -> None:
@@ -103,7 +104,7 @@ def _listed(steps: list[dict]) -> str:
 
 def _joint_names(dataset_cfg: dict) -> list[str] | None:
     """Names of the joints of a dataset, in order; ``None`` if it has none of its own."""
-    kind = _class(DATASETS, dataset_cfg['type'])
+    kind: Any = _class(DATASETS, dataset_cfg['type'])
     if not hasattr(kind, '_load_metainfo'):  # a dataset of datasets
         return None
     # Building the dataset would require its files, which are checked later.

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 #: Seconds between two looks at the processes.
 INTERVAL = 0.2
@@ -24,7 +25,7 @@ class Job:
         env: Environment of the processes.
     """
 
-    def __init__(self, name: object, commands: Iterable[Command], log: Path,
+    def __init__(self, name: Any, commands: Iterable[Command], log: Path,
                  env: dict[str, str]) -> None:
         self.name = name
         self.log = log
@@ -88,7 +89,8 @@ def run_jobs(jobs: Iterable[Job], at_a_time: int, started: Callable[[Job], None]
         started: Called with a job that is about to start.
         ended: Called with a job that is over.
     """
-    waiting, running = deque(jobs), []
+    waiting = deque(jobs)
+    running: list[Job] = []
     try:
         while waiting or running:
             while waiting and len(running) < at_a_time:

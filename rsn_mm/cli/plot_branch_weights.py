@@ -43,7 +43,7 @@ def plot_branch_weights(args: argparse.Namespace) -> None:
     init_default_scope(cfg.get('default_scope') or 'mmpose')
     model = MODELS.build(cfg.model)
     load_strictly(model, args.checkpoint)
-    weights = branch_weights(getattr(model, 'backbone', None))
+    weights = branch_weights(getattr(model, 'backbone', model))
     title = f'{Path(args.config).stem}, {Path(args.checkpoint).name}'
     write_figure(draw_branch_weights(weights, title, args.limit), args.out, '--out')
 

@@ -3,12 +3,12 @@
 import argparse
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
-from torch import nn
 
 from rsn_mm.checkpoints.fitting import check_fit, read_parameters
 from rsn_mm.datasets.annotation_files import explain_failure
@@ -127,6 +127,6 @@ def check_fits(runner: Runner, path: str) -> None:
     check_fit(unwrapped(runner.model), read_parameters(path), path)
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
+def unwrapped(model: Any) -> Any:
     """The model itself, where a distributed run has wrapped it."""
     return model.module if is_model_wrapper(model) else model

@@ -31,7 +31,7 @@ def set_data(cfg: Config, args: argparse.Namespace) -> None:
     if args.test_dev:
         root = dataset.get('data_root') or ''
         dataset.update(TEST_DEV, data_root=root,
-                       bbox_file=os.path.join(root, TEST_DEV['bbox_file']))
+                       bbox_file=os.path.join(root, str(TEST_DEV['bbox_file'])))
     if args.detections is not None:
         dataset.bbox_file = args.detections
     if (args.test_dev or args.detections) and not os.path.isfile(dataset.bbox_file):

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def read_sweep(path: Path) -> Sweep:
     return Sweep(tuple(runs), content['metrics'])
 
 
-def _check(path: Path, what: str, content: object, keys: dict[str, type]) -> None:
+def _check(path: Path, what: str, content: object, keys: Mapping[str, type]) -> None:
     if not isinstance(content, dict) or content.keys() != keys.keys():
         found = sorted(content) if isinstance(content, dict) else content
         raise CommandError(f'sweep {path}: {what} has {found!r}, expected {sorted(keys)}')

@@ -56,19 +56,20 @@ def set_amp(cfg: Config, amp: bool) -> None:
 
 def set_resume(cfg: Config, resume: str | None) -> None:
     """Set the checkpoint to go on from, and refuse to overwrite those of another run."""
-    checkpoint = None
+    checkpoint: str | None = None
     if resume == 'auto' or (resume is None and cfg.get('resume') and not cfg.get('load_from')):
-        checkpoint = latest_checkpoint(cfg)
+        latest = latest_checkpoint(cfg)
+        checkpoint = None if latest is None else str(latest)
     elif resume is not None or cfg.get('resume'):
-        checkpoint = resume or cfg.load_from
+        checkpoint = str(resume or cfg.load_from)
         if '://' not in checkpoint and not os.path.isfile(checkpoint):
             raise CommandError(f'--resume: checkpoint {checkpoint} does not exist')
         if '://' not in checkpoint and not is_complete(checkpoint):
-            raise CommandError(f'--resume: checkpoint {checkpoint} is no complete checkpoint; '
+            raise CommandError(f'--resume: checkpoint {checkpoint} is not a complete checkpoint; '
                                '--resume without a path finds the newest complete one')
     cfg.resume = checkpoint is not None
     if checkpoint is not None:
-        cfg.load_from = str(checkpoint)
+        cfg.load_from = checkpoint
     problem = refuse_to_overwrite(cfg, None if checkpoint is None else Path(checkpoint))
     if problem is not None:
         raise CommandError(problem)

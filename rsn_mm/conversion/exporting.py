@@ -16,7 +16,7 @@ from .network import COCO_JOINTS, Network, infer_network
 from .preprocessing import BGR, RGB, preprocessing_of
 
 #: Options of the networks that MMPose has, by the kind of unit.
-MMPOSE_NETWORKS = {
+MMPOSE_NETWORKS: dict[str, dict[str, object]] = {
     'rsb': dict(variant='released', branch_width=26),
     'bottleneck': dict(expansion=4),
 }

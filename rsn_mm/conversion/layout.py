@@ -123,8 +123,8 @@ class Layout:
                 return f'{unit}.{self._unit_layer(layer, part)}'
             case ['backbone', 'stages', stage, 'decoder', *layer]:
                 return f'{self.stage.format(stage)}.upsample.{self._decoder_layer(layer)}.{part}'
-            case ['head', 'predictors', stage, unit, ('feature' | 'heatmap') as layer]:
-                template = self.feature if layer == 'feature' else self.heatmap
+            case ['head', 'predictors', stage, unit, ('feature' | 'heatmap') as conv]:
+                template = self.feature if conv == 'feature' else self.heatmap
                 return template.format(
                     stage=stage, up=int(unit) + 1,
                     index=int(stage) * NUM_LEVELS + int(unit)) + f'.{part}'

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,7 +35,7 @@ class Network:
     prm: str | None = None  #: position of the Pose Refine Machine
 
     @property
-    def unit_options(self) -> dict[str, int | str]:
+    def unit_options(self) -> dict[str, Any]:
         """The options that mean something to this kind of unit alone."""
         return {name: getattr(self, name) for name in UNIT_OPTIONS[self.unit]}
 
@@ -90,7 +91,7 @@ def infer_network(shapes: Mapping[str, Shape], layout: Layout) -> Network:
     return replace(network, num_branches=max(branches), **_width_options(channels))
 
 
-def _width_options(channels: Callable[[str], int]) -> dict[str, int | str]:
+def _width_options(channels: Callable[[str], int]) -> dict[str, Any]:
     """Branch width of an RSB, and the variant, which shows where the number of channels changes."""
     widths = [channels(f'backbone.stages.0.encoder.levels.{level}.0.branches.0.0')
               for level in (0, 1)]

@@ -1,6 +1,7 @@
 """Checks, before the first image is read, that data, codec and head fit one another."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.evaluator import Evaluator
@@ -37,7 +38,7 @@ class CheckDataHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Check the datasets of the loops that are built; the others are not run."""
-        outcome = [None]
+        outcome: list[str | None] = [None]
         if is_main_process():
             try:
                 self._check(runner)
@@ -111,7 +112,7 @@ def _check_joints(dataset: object, transforms: list, channels: int | None, mode:
                         f'out_channels={channels}')
 
 
-def _check_sizes(source: str, transform: object, codec: object, mode: str) -> None:
+def _check_sizes(source: str, transform: object, codec: Any, mode: str) -> None:
     if codec is None:
         return
     encoders = getattr(transform, 'encoder', None) or ()
@@ -122,7 +123,7 @@ def _check_sizes(source: str, transform: object, codec: object, mode: str) -> No
                             f'{type(codec).__name__}')
         for name in ('input_size', 'heatmap_size'):
             here, there = (getattr(c, name, None) for c in (encoder, codec))
-            if None not in (here, there) and tuple(here) != tuple(there):
+            if here is not None and there is not None and tuple(here) != tuple(there):
                 raise DataError(f'{mode} data, {source}: the codec of GenerateTarget has {name}='
                                 f'{tuple(here)}, but that of the head (decoder) {tuple(there)}')
         if getattr(transform, 'use_dataset_keypoint_weights', False) and getattr(

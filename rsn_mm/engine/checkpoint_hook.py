@@ -62,8 +62,9 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        if self.backend_args is None and '://' not in str(self.out_dir or ''):
-            self.backend_args = dict(backend=BACKEND)
+        is_local = '://' not in str(self.out_dir or '')
+        self.backend_args: dict | None = self.backend_args or (
+            dict(backend=BACKEND) if is_local else None)
 
     def before_train(self, runner: Runner) -> None:
         """Find the folder of the checkpoints."""

@@ -1,5 +1,7 @@
 """Testing with the test-time form of a model."""
 
+from typing import Any
+
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -32,6 +34,7 @@ class OptimizeHook(Hook):
         if dtype not in DTYPES:
             raise OptionError(f'OptimizeHook: dtype={dtype!r}, expected one of {tuple(DTYPES)}')
         self.dtype = DTYPES[dtype]
+        self._original: Any = None
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Exchange the model."""

@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
@@ -94,7 +95,7 @@ class RunSummaryHook(Hook):
         runner.logger.info(ScreenText(text, text))
 
 
-def network_of(model: nn.Module) -> str:
+def network_of(model: Any) -> str:
     """The parts of a model and its number of parameters."""
     model = model.module if is_model_wrapper(model) else model
     parts = [type(getattr(model, name)).__name__ for name in ('backbone', 'neck', 'head')
@@ -108,8 +109,9 @@ def network_of(model: nn.Module) -> str:
 
 def data_of(loader: DataLoader) -> str:
     """The number of samples of a loader and where they come from."""
-    sources = ', '.join(_shown(source_of(leaf)) for leaf in leaf_datasets(loader.dataset))
-    return f'{_counted(len(loader.dataset), "sample")} of {sources}'
+    dataset: Any = loader.dataset
+    sources = ', '.join(_shown(source_of(leaf)) for leaf in leaf_datasets(dataset))
+    return f'{_counted(len(dataset), "sample")} of {sources}'
 
 
 def batch_size_of(loader: DataLoader) -> int | None:

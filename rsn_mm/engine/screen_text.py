@@ -35,7 +35,8 @@ def metric_table(title: str, metrics: Mapping[str, float]) -> str:
     short = {name.rpartition('/')[2]: value for name, value in metrics.items()}
     cells = {name: f'{value:.3f}' for name, value in
              (short if len(short) == len(metrics) else metrics).items()}
-    console = Console(file=StringIO(), width=WIDTH, color_system=None)
+    text = StringIO()
+    console = Console(file=text, width=WIDTH, color_system=None)
     table = Table(box=box.ROUNDED)
     for name in cells:
         table.add_column(name, justify='right', no_wrap=True)
@@ -47,7 +48,7 @@ def metric_table(title: str, metrics: Mapping[str, float]) -> str:
         for row in cells.items():
             table.add_row(*row)
     console.print(table)
-    return f'{title}\n{console.file.getvalue().rstrip()}'
+    return f'{title}\n{text.getvalue().rstrip()}'
 
 
 def duration(seconds: float) -> str:
