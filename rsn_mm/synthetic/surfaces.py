@@ -41,8 +41,8 @@ def tones(*colors: Color) -> np.ndarray:
 
 
 def tone_rows(brightness: np.ndarray) -> np.ndarray:
-    """Return the int32 rows of the first color of :func:`tones` for a brightness of 0 to 1."""
-    return np.clip(brightness * (TONES - 1), 0, TONES - 1).astype(np.int32)
+    """Return the uint8 rows of the first color of :func:`tones` for a brightness of 0 to 1."""
+    return np.clip(brightness * (TONES - 1), 0, TONES - 1).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,11 @@ class Cloth:
     second: Color = (0, 0, 0)
     pattern: str | None = None  #: name in ``PATTERNS``, or ``None`` for plain cloth
     width: float = 0.03  #: width of a stripe in parts of the stature
-    table: np.ndarray = field(init=False, repr=False, compare=False)  #: tones of both colors
+    table: np.ndarray = field(init=False, repr=False, compare=False)  #: tones of its colors
 
     def __post_init__(self):
-        object.__setattr__(self, 'table', tones(self.color, self.second))
+        colors = [self.color, self.second] if self.pattern else [self.color]
+        object.__setattr__(self, 'table', tones(*colors))
 
     def rounded(self, ends: Ends, radii: Radii, light: Light, stature: float) -> Surface:
         """Return the surface of a tapered capsule; radii and stature are in pixels."""
@@ -102,7 +103,7 @@ class Cloth:
             rows = tone_rows(brightness * (0.6 + 0.4 * up))
             if self.pattern:
                 second = PATTERNS[self.pattern](across / stature, along / stature, self.width)
-                rows[second] += TONES
+                rows = rows + TONES * second.astype(np.int32)
             return self.table.take(rows, axis=0)
 
         return surface
