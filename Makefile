@@ -16,7 +16,7 @@ help:
 	@echo 'make setup   install everything into .venv (the other goals do it by themselves)'
 	@echo 'make demo    train a small RSN, evaluate it and draw its predictions'
 	@echo 'make test    run the tests; PYTEST_ARGS="-k codec" selects'
-	@echo 'make lint    check the style'
+	@echo 'make lint    check the style and the types'
 	@echo 'make clean   remove .venv and what builds and caches leave; results are kept'
 	@echo 'PYTHON=python3.11 and TORCH=torch==2.8.0 choose what .venv is made with.'
 
@@ -32,6 +32,7 @@ test: setup
 
 lint: setup
 	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m mypy
 
 clean:
 	rm -rf .venv .venv.lock build dist rsn_mm.egg-info .pytest_cache .ruff_cache

@@ -8,6 +8,7 @@ fuses the branches of its last unit. The averages per branch of all other units 
 
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -110,7 +111,7 @@ def draw_branch_weights(weights: list[UnitWeights], title: str = '',
     heights = (STRIP_HEIGHT * strips + 0.8, ROW_HEIGHT * rows + 0.8)
     figure = Figure(figsize=(STAGE_WIDTH * len(stages) + 1.5, sum(heights) + 0.4),
                     layout='constrained')
-    upper, lower = figure.subfigures(2, height_ratios=heights)
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     strip_axes = upper.subplots(strips, len(stages), squeeze=False)
     for column, units in enumerate(last):
         for row, unit in enumerate(units):
@@ -133,7 +134,7 @@ def _deviations(unit: UnitWeights) -> np.ndarray:
     return unit.means / unit.means.mean() - 1
 
 
-def _draw_channels(axes: Axes, unit: UnitWeights, scale: ScalarMappable) -> None:
+def _draw_channels(axes: Axes, unit: UnitWeights, scale: Any) -> None:
     """A strip of the unit's input channels, with lines between the branches."""
     branches, width = unit.channels.shape
     axes.imshow(unit.channels.reshape(1, -1), norm=scale.norm, cmap=scale.cmap, aspect='auto',
@@ -153,7 +154,7 @@ def _label_branches(axes: Axes, unit: UnitWeights, stage: int) -> None:
     axes.tick_params(length=0)
 
 
-def _draw_means(axes: Axes, units: list[UnitWeights], scale: ScalarMappable) -> None:
+def _draw_means(axes: Axes, units: list[UnitWeights], scale: Any) -> None:
     """A table of the means: a row per unit, a column per branch."""
     deviations = 100 * np.stack([_deviations(unit) for unit in units])
     axes.imshow(deviations, norm=scale.norm, cmap=scale.cmap, aspect='auto',

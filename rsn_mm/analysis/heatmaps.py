@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -110,7 +111,7 @@ def draw_heatmaps(person: LevelHeatmaps, title: str = '') -> Figure:
     gray = cv2.cvtColor(cv2.cvtColor(person.image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     limit = max(maps.max() for units in person.heatmaps for maps in units)
     scale = ScalarMappable(Normalize(0, max(limit, MIN_LIMIT), clip=True), COLORS)
-    upper, lower = figure.subfigures(2, height_ratios=heights)
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
 
     grid = upper.subplots(len(person.heatmaps), columns, squeeze=False)
     for s, (row, units) in enumerate(zip(grid, person.heatmaps)):
@@ -142,9 +143,10 @@ def _draw_image(axes: Axes, image: np.ndarray, title: str) -> None:
     axes.axis('off')
 
 
-def _lay_over(axes: Axes, heatmap: np.ndarray, scale: ScalarMappable) -> None:
+def _lay_over(axes: Axes, heatmap: np.ndarray, scale: Any) -> None:
     """Draw a map over the image: the lower the map, the more of the image shows through."""
-    height, width = np.shape(axes.images[0].get_array())[:2]
+    image: Any = axes.images[0].get_array()
+    height, width = image.shape[:2]
     colors = scale.to_rgba(heatmap)
     colors[..., 3] = MIN_OPACITY + (1 - MIN_OPACITY) * scale.norm(heatmap)
     # A cell c of stride s covers the pixels s * c to s * (c + 1).
@@ -157,4 +159,5 @@ def _draw_joints(axes: Axes, person: LevelHeatmaps) -> None:
     for link, color in zip(meta['skeleton_links'], meta['skeleton_link_colors'] / 255):
         if shown[list(link)].all():
             axes.plot(*person.keypoints[list(link)].T, color=color, linewidth=1.5)
-    axes.scatter(*person.keypoints[shown].T, c=meta['keypoint_colors'][shown] / 255, s=10, zorder=3)
+    x, y = person.keypoints[shown].T
+    axes.scatter(x, y, c=meta['keypoint_colors'][shown] / 255, s=10, zorder=3)

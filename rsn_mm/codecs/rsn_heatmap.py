@@ -161,9 +161,9 @@ class RSNHeatmap(BaseKeypointCodec):
             (B, L, K, H, W) float32 in 0..255, levels coarse to fine, on the device of the input;
             a NumPy array if the input is one.
         """
-        if isinstance(keypoints, np.ndarray):
-            return self.render(torch.from_numpy(keypoints), torch.as_tensor(visibility)).numpy()
-        return self.render_cells(*self._to_cells(keypoints, visibility))
+        heatmaps = self.render_cells(
+            *self._to_cells(torch.as_tensor(keypoints), torch.as_tensor(visibility)))
+        return heatmaps.numpy() if isinstance(keypoints, np.ndarray) else heatmaps
 
     def render_cells(self, cells: Tensor, flags: Tensor) -> Tensor:
         """Draw what :meth:`render` draws, from what :meth:`encode` gives.

@@ -1,7 +1,8 @@
 """Activation checkpointing that changes no result."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -13,8 +14,8 @@ from .layers import norm_layers
 @contextmanager
 def _frozen_statistics(module: nn.Module) -> Iterator[None]:
     """Let batch norms use the batch without updating their running statistics."""
-    saved = [(m, m.momentum, m.num_batches_tracked)
-             for m in norm_layers(module) if m.track_running_stats]
+    norms: list[Any] = [norm for norm in norm_layers(module) if norm.track_running_stats]
+    saved = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
     for m, *_ in saved:
         m.momentum = 0.
         # SyncBN insists on counting batches; it counts in a copy.
@@ -49,6 +50,5 @@ class CheckpointedModule(BaseModule):
                 context_fn=lambda: (nullcontext(), _frozen_statistics(self)))
         return self.compute(*inputs)
 
-    def compute(self, *inputs: Tensor | None) -> Tensor:
-        """Compute the output, as ``forward`` of a plain module does."""
-        raise NotImplementedError
+    #: Computes the output, as ``forward`` of a plain module does.
+    compute: Callable[..., Tensor]

@@ -3,6 +3,8 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -78,7 +80,8 @@ class Ensemble(BaseModel):
         self.checkpoints = [member['checkpoint'] for member in members]
         weights = [float(member.get('weight', 1)) for member in members]
         self.weights = [weight / math.fsum(weights) for weight in weights]
-        self.members = nn.ModuleList(
+        # torch does not know the type of the modules in a list.
+        self.members: Any = nn.ModuleList(
             _build(name, member['config']) for name, member in zip(self.names, members))
         self._check_together()
         self.reference = self._find_reference(reference)
@@ -149,7 +152,7 @@ class Ensemble(BaseModel):
             raise RuntimeError('Ensemble: an ensemble is not trained; train its members')
         if mode != 'predict':
             raise RuntimeError(f'Ensemble: mode={mode!r}, expected predict')
-        return self.predict(inputs, data_samples)
+        return self.predict(inputs, data_samples or [])
 
     def predict(self, inputs: Inputs, data_samples: list[PoseDataSample]) -> list[PoseDataSample]:
         """Add ``pred_instances`` to the samples, as MMPose's top-down estimator does.
@@ -172,14 +175,14 @@ class Ensemble(BaseModel):
         """Compute the averaged heatmaps (B, K, H, W), float32, in the reference member's size."""
         self.load_once()
         size_hw = self.members[self.reference].head.decoder.heatmap_size[::-1]
-        mean = 0
+        weighted = []
         for member, weight in zip(self.members, self.weights):
             # The member's preprocessor copies the samples, so that all members get them unchanged.
             results = member.test_step(dict(
                 inputs=self._inputs_of(member, inputs), data_samples=data_samples))
             maps = torch.stack([result.pred_fields.heatmaps for result in results]).float()
-            mean = mean + weight * resize_heatmaps(maps, size_hw)
-        return mean
+            weighted.append(weight * resize_heatmaps(maps, size_hw))
+        return reduce(torch.add, weighted)
 
     def _inputs_of(self, member: TopdownPoseEstimator, inputs: Inputs) -> Sequence[Tensor] | Tensor:
         size_wh = member.head.decoder.input_size

@@ -1,6 +1,7 @@
 """ImageNet weights of a ResNet in the stem and the first stage's encoder."""
 
 from pathlib import Path
+from typing import Any
 
 import mmengine
 from mmengine.logging import print_log
@@ -63,7 +64,8 @@ class PretrainedResNet:
         if not isinstance(module, RSN):
             raise CheckpointError(f'PretrainedResNet: the network is {type(module).__name__}, '
                                   'expected rsn_mm.RSN')
-        encoder = module.stages[0].encoder
+        stages: Any = module.stages
+        encoder = stages[0].encoder
         units = [unit for unit in encoder.modules() if isinstance(unit, ResidualUnit)]
         if not isinstance(units[0], (Bottleneck, BasicUnit)):
             raise CheckpointError(f'PretrainedResNet: units {type(units[0]).__name__}, expected '

@@ -1,6 +1,7 @@
 """The head: heatmaps of every unit of every stage, their loss, and the keypoints in them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.structures import PixelData
@@ -68,7 +69,7 @@ class MultiStageRSNHead(BaseHead):
                  prm: dict | None = None, norm_cfg: dict | None = BN, loss: dict | None = None,
                  decoder: dict | None = None, init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
-        self.decoder = KEYPOINT_CODECS.build(decoder) if decoder is not None else None
+        self.decoder: Any = KEYPOINT_CODECS.build(decoder) if decoder is not None else None
         if heatmap_size is None:
             if self.decoder is None:
                 raise OptionError('MultiStageRSNHead: neither heatmap_size nor decoder is given')
@@ -99,7 +100,8 @@ class MultiStageRSNHead(BaseHead):
 
         # Units without supervision have an identity, which is never called: so the others keep
         # their place, and their names in checkpoints, whatever their number is.
-        self.predictors = nn.ModuleList(
+        # torch does not know the type of the modules in a list.
+        self.predictors: Any = nn.ModuleList(
             nn.ModuleList(
                 HeatmapPredictor(
                     unit_channels, out_channels, heatmap_size, norm_cfg,
@@ -150,14 +152,14 @@ class MultiStageRSNHead(BaseHead):
             raise OptionError(f'MultiStageRSNHead: features of {channels} channels, expected '
                               f'unit_channels={self.unit_channels}')
 
-    def predict(self, feats: Features | Sequence[Features],
+    def predict(self, feats: Any,
                 batch_data_samples: list[PoseDataSample],
                 test_cfg: dict | None = None) -> list | tuple[list, list]:
         """Predict keypoints from the last heatmaps.
 
         Args:
-            feats: Features of the images; with ``flip_test`` a pair, those of the images and those
-                of the mirrored images.
+            feats: Features of the images as in :meth:`forward`; with ``flip_test`` a pair, those
+                of the images and those of the mirrored images.
             batch_data_samples: Samples of the images; the flip test reads their ``flip_indices``.
             test_cfg: ``flip_test``, ``flip_mode``, ``shift_heatmap`` and ``output_heatmaps`` as in
                 MMPose's heatmap heads.
@@ -171,7 +173,7 @@ class MultiStageRSNHead(BaseHead):
         if not test_cfg.get('flip_test', False):
             return self.predict_heatmaps(self.forward_last(feats), None, batch_data_samples,
                                          test_cfg)
-        direct, mirrored = (self.forward_last(f) for f in feats)
+        direct, mirrored = (self.forward_last(each) for each in feats)
         return self.predict_heatmaps(direct, mirrored, batch_data_samples, test_cfg)
 
     def predict_heatmaps(self, heatmaps: Tensor, mirrored: Tensor | None,
