@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Train a small RSN on generated people, evaluate it and draw what it predicts.
 
-Everything goes to work_dirs/demo. What is there already is not made again; an interrupted run goes
-on from its last checkpoint. `--fresh` starts over, in a folder of its own.
+Everything goes to work_dirs/demo. A repeated run makes only what is missing there, and resumes an
+interrupted training from its last checkpoint. `--fresh` starts over in a new folder.
 """
 
 import argparse
