@@ -8,8 +8,9 @@ from .osnet import OSNetUnit
 from .res2net import Res2NetUnit
 from .resnet import BasicUnit, Bottleneck
 from .rsb import ResidualStepsBlock
+from .rsb_baselines import ChainedStepsBlock, SeparateStepsBlock
 
 __all__ = [
-    'BRANCHES', 'BasicUnit', 'Bottleneck', 'DenseUnit', 'OSNetUnit', 'Res2NetUnit',
-    'ResidualStepsBlock', 'ResidualUnit', 'resolve_unit',
+    'BRANCHES', 'BasicUnit', 'Bottleneck', 'ChainedStepsBlock', 'DenseUnit', 'OSNetUnit',
+    'Res2NetUnit', 'ResidualStepsBlock', 'ResidualUnit', 'SeparateStepsBlock', 'resolve_unit',
 ]

@@ -1,0 +1,4 @@
+# RSN-18 whose branches are joined like Res2Net: what the paper's Baseline1-18 is taken to be.
+_base_ = ['../rsn/rsn18_coco-256x192.py']
+
+model = dict(backbone=dict(unit='rsb_chained'))

@@ -1,0 +1,4 @@
+# RSN-50 whose branches are joined like Res2Net: what the paper's Baseline1-50 is taken to be.
+_base_ = ['../rsn/rsn50_coco-256x192.py']
+
+model = dict(backbone=dict(unit='rsb_chained'))
