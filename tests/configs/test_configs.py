@@ -78,6 +78,10 @@ def test_deltas_are_short(path):
     ('res2net50', 'mspn/mspn50', dict(backbone=dict(unit='res2net'))),
     ('res2net50x4', 'rsn/rsn50x4', dict(backbone=dict(unit='res2net'))),
     ('dense50', 'rsn/rsn50', dict(backbone=dict(unit='dense'))),
+    ('dense101', 'rsn/rsn101', dict(backbone=dict(unit='dense'))),
+    ('dense50x4', 'rsn/rsn50x4', dict(backbone=dict(unit='dense'))),
+    ('rsn18-baseline1', 'rsn/rsn18', dict(backbone=dict(unit='rsb_chained'))),
+    ('rsn50-baseline2', 'rsn/rsn50', dict(backbone=dict(unit='rsb_separate'))),
     ('osnet18', 'rsn/rsn18', dict(backbone=dict(unit='osnet'))),
     ('mspn50x2-noohkm', 'mspn/mspn50x2', dict(head=dict(loss=dict(topk=None)))),
     ('mspn50x2-noctf', 'mspn/mspn50x2', dict(head=dict(loss=dict(coarse_to_fine=False)))),
@@ -113,6 +117,61 @@ def test_the_recipe_is_the_released_one():
     assert (coco.blur_kernel_size, mpii.blur_kernel_size) == (5, 9)
 
 
+PAPER_RECIPE = [path for path in NETWORKS if '-paper-recipe' in path.stem]
+
+
+@pytest.mark.parametrize('path', PAPER_RECIPE, ids=lambda path: path.stem)
+def test_the_papers_recipe(path):
+    """Section 4.1, and nothing else than it changed."""
+    cfg, released = load(path), load(path.with_stem(path.stem.replace('-paper-recipe', '')))
+    assert cfg.train_dataloader.batch_size == 48
+    assert cfg.train_cfg.max_epochs == 200 and cfg.auto_scale_lr.base_batch_size == 8 * 48
+    assert cfg.optim_wrapper == dict(
+        type='OptimWrapper', optimizer=dict(type='Adam', lr=8 * 5e-4, weight_decay=1e-5))
+    warmup, decay = cfg.param_scheduler
+    assert decay.begin * 149_813 / 384 == pytest.approx(warmup.end, rel=0.03)
+    assert (decay.end, decay.start_factor, decay.end_factor) == (200, 1, 0)
+    pipelines = [config.train_dataloader.dataset.pipeline for config in (cfg, released)]
+    changed = [step for step, other in zip(*pipelines, strict=True) if step != other]
+    assert changed == [dict(type='rsn_mm.ScaleRotateBBox', scale=(0.7, 1.35), shrink=0.8,
+                            rotation=45., rotation_prob=0.5)]
+    assert cfg.val_dataloader.dataset == cfg.test_dataloader.dataset
+    assert cfg.val_dataloader.dataset == released.val_dataloader.dataset
+    for part in (cfg.model.backbone, cfg.model.head):
+        assert part.pop('norm_cfg') == dict(type='SyncBN', requires_grad=True)
+    assert cfg.model == released.model
+
+
+@pytest.mark.parametrize('path', PAPER_RECIPE, ids=lambda path: path.stem)
+def test_the_papers_recipe_synchronizes_every_norm(path):
+    with torch.device('meta'):
+        model = MODELS.build(load(path).model)
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    convs = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(norms) == len(convs) > 50  # a norm behind every convolution
+    assert all(isinstance(norm, torch.nn.SyncBatchNorm) for norm in norms)
+
+
+def test_scaled_kernels_are_an_option_of_the_larger_input():
+    cfg = load(Path('configs/ablation/rsn50x4-scaled-kernels_coco-384x288.py'))
+    plain = load(Path('configs/rsn/rsn50x4_coco-384x288.py'))
+    kernels = (23, 17, 13, 9, 7)
+    assert MODELS.build(dict(cfg.model.head)).decoder.kernel_sizes == kernels
+    plain.model.head.decoder.kernel_sizes = kernels
+    plain.train_dataloader.dataset.pipeline[-2].encoder.kernel_sizes = kernels
+    for name in ('model', 'train_dataloader', 'val_dataloader', 'test_dataloader'):
+        assert cfg[name] == plain[name]
+
+
+@pytest.mark.parametrize('path', [path for path in NETWORKS if '-imagenet' in path.stem],
+                         ids=lambda path: path.stem)
+def test_imagenet_configs_differ_in_the_start_alone(path):
+    cfg, plain = load(path), load(path.with_stem(path.stem.replace('-imagenet', '')))
+    assert cfg.model.backbone.pop('init_cfg') == dict(
+        type='rsn_mm.PretrainedResNet', checkpoint='torchvision://resnet50')
+    assert cfg.to_dict() == plain.to_dict()
+
+
 def test_metafiles_list_every_network_once():
     index = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
     listed = []
@@ -124,5 +183,5 @@ def test_metafiles_list_every_network_once():
             assert Path(model['Config']).stem == model['Name']
             listed.append(model['Config'])
             for result in model.get('Results', []):
-                assert result['Source']  # whose figure it is
+                assert result['Source'] and result['Recipe']  # whose figure, and how it came about
     assert sorted(listed) == sorted(map(str, NETWORKS + ENSEMBLES))

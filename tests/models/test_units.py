@@ -81,6 +81,30 @@ def test_dense_equals_its_formula(stride):
 
 
 @pytest.mark.parametrize('stride', [1, 2])
+@pytest.mark.parametrize('name, seen', [
+    ('rsb_chained', [[], [0], [1], [2]]),  # the branches whose last output each branch also sees
+    ('rsb_separate', [[], [], [], []]),
+])
+def test_baselines_of_the_rsb_equal_their_formula(name, seen, stride):
+    unit, rsb = unit_of(name, 64, stride=stride), unit_of('rsb', 64, stride=stride)
+    state, x = unit.state_dict(), feature()
+    assert [*state] == [*rsb.state_dict()]  # the same layers
+    splits = layer(state, 'split', x, stride=stride).chunk(4, 1)
+    outputs = []
+    for i in range(4):
+        y = splits[i] + sum(outputs[k] for k in seen[i])
+        for j in range(i + 1):
+            y = layer(state, f'branches.{i}.{j}', y)
+        outputs.append(y)
+    shortcut = x if stride == 1 else layer(state, 'shortcut', x, relu=False, stride=2)
+    expected = (layer(state, 'fuse', torch.cat(outputs, 1), relu=False) + shortcut).clamp(min=0)
+    with torch.no_grad():
+        found, dense = unit(x), rsb(x)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    assert (found - dense).abs().max() > 0.01
+
+
+@pytest.mark.parametrize('stride', [1, 2])
 def test_osnet_equals_its_formula(stride):
     unit = unit_of('osnet', 64, num_branches=3, stride=stride)
     state, x = unit.state_dict(), feature()

@@ -73,6 +73,14 @@ def test_units_of_equal_cost(depth, unit):
         network(depth=depth).gflops, rel=0.02)
 
 
+@pytest.mark.parametrize('depth, gflops', [(18, 2.5), (50, 6.4)])
+@pytest.mark.parametrize('unit', ['rsb_chained', 'rsb_separate'])
+def test_gflops_of_the_papers_baselines(depth, unit, gflops):
+    found = network(depth=depth, unit=unit)
+    assert found.gflops == pytest.approx(gflops, rel=0.03)
+    assert found == network(depth=depth)  # sums cost no multiplication
+
+
 @pytest.mark.parametrize('num_stages, gflops', [(1, 4.63), (4, 20.7)])
 def test_gflops_of_resnet_50(num_stages, gflops):
     found = network(num_stages, depth=50, unit='bottleneck')
