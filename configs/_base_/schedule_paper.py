@@ -1,6 +1,6 @@
 # The paper's recipe (section 4.1) in place of the released one: norms synchronized over GPUs, 48
-# images per GPU on 8 GPUs, 200 epochs, boxes scaled by 0.7 to 1.35, float32. What the paper does not
-# say is as released; docs/training.md lists what is inferred.
+# images per GPU on 8 GPUs, 200 epochs, boxes scaled by 0.7 to 1.35, float32. What the paper does
+# not say is as in the released code; docs/training.md lists what is inferred.
 _base_ = ['./coco_256x192.py']
 
 norm_cfg = dict(type='SyncBN', requires_grad=True)

@@ -22,7 +22,7 @@ def entries() -> dict[str, dict]:
             for model in yaml.safe_load((ROOT / path).read_text())['Models']}
 
 
-# Table, what the paper calls the network, AP and GFLOPs (None where the table has none), the config.
+# Table, what the paper calls the network, AP, GFLOPs (None where the table has none), and config.
 VAL = [
     (3, 'ResNet-18', 70.7, 2.3, f'ablation/resnet18_{SMALL}'),
     (3, 'Res2Net-18', 71.3, 2.2, f'ablation/res2net18_{SMALL}'),

@@ -1,7 +1,7 @@
 """The paper's recipe on two processes, as far as it can run without a GPU.
 
-SyncBN has no CPU form in torch: the run replaces it by plain norms and says so. All the rest is what
-the config says: data, augmentation, schedule, float32 and a learning rate in proportion to the batch.
+SyncBN has no CPU form in torch: the run replaces it by plain norms and says so. Everything else is
+as the config says: augmentation, schedule, float32, a learning rate in proportion to the batch.
 """
 
 import json

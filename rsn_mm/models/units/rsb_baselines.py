@@ -1,10 +1,10 @@
 """RSBs with fewer sums between their branches: what the paper's two baselines are taken to be.
 
-A summary of the paper reports a "Baseline1" and a "Baseline2" that cost as much as RSN and lie below
-it, without saying what they are. Sums between branches cost no multiplication, and dense sums are
-what the paper claims to matter. It contrasts them with Res2Net, which has one sum per pair of
-branches, and with OSNet, which has none (sections 2.2 and 3.2). So the baselines are inferred to be
-the RSB's branches joined in these two ways.
+A summary of the paper reports a "Baseline1" and a "Baseline2" that cost as much as RSN and score
+lower, without saying what they are. Sums between branches cost no multiplication, and the paper
+claims that dense sums are what matters. It contrasts them with Res2Net, which has one sum per pair
+of branches, and with OSNet, which has none (sections 2.2 and 3.2). The baselines are inferred to be
+the branches of the RSB joined in these two ways.
 """
 
 import torch
