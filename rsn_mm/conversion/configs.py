@@ -67,6 +67,8 @@ def _shipped() -> list[ShippedConfig]:
                         Network('bottleneck', 50, stages), images)
           for kind, images in (('', BGR), ('-mmpose', RGB))
           for stages in (1, 2, 3, 4)),
+        *(ShippedConfig(f'configs/mspn/mspn50{times(stages)}_{mpii}',
+                        Network('bottleneck', 50, stages, joints=16)) for stages in (2, 4)),
     ]
 
 

@@ -28,7 +28,7 @@ def test_shipped_config(config):
 def test_all_configs_for_foreign_weights_are_known():
     shipped = {config.path for config in SHIPPED}
     for path in (*ROOT.glob('configs/rsn/*-released_*'), *ROOT.glob('configs/*/*-mmpose_*'),
-                 *ROOT.glob('configs/mspn/*-256x192.py')):
+                 *ROOT.glob('configs/mspn/*-256x192.py'), *ROOT.glob('configs/mspn/*-256x256.py')):
         if '-imagenet_' not in path.name:  # the same network
             assert str(path.relative_to(ROOT)) in shipped
 

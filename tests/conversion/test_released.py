@@ -65,8 +65,8 @@ def with_joints(joints: int):
     ('rsn18_coco', 16, 'configs/rsn/rsn18-released_mpii-256x256.py', [], 'mpii'),
     ('rsn18_coco', 14, RSN18, ['model.head.out_channels=14'], None),
     ('rsn18x2_coco', 16, 'configs/rsn/rsn18-released_mpii-256x256.py', TWO_STAGES, 'mpii'),
-    ('mspn50_coco', 16, 'configs/rsn/rsn18_mpii-256x256.py',
-     ['model.backbone.unit=bottleneck', 'model.backbone.depth=50'], 'mpii'),
+    ('mspn50_coco', 16, 'configs/mspn/mspn50x2_mpii-256x256.py',
+     ['model.backbone.num_stages=1', 'model.head.num_stages=1'], 'mpii'),
 ])
 def test_joints_name_the_data_set(name, joints, config, options, dataset):
     ours, info = convert(widened(name, with_joints(joints)))
