@@ -6,7 +6,6 @@ import shlex
 
 import pytest
 
-from rsn_mm.cli import common as cli
 from tests.tools.tiny_run import ROOT, call
 
 
@@ -23,10 +22,10 @@ def test_the_documented_command_tests_on_all_of_test2017(monkeypatch, tmp_path):
     (tmp_path / 'work_dirs' / 'test_persons.json').write_text(json.dumps([]))
     monkeypatch.chdir(tmp_path)
 
-    def stop(cfg):
+    def stop(cfg, verbose):
         raise Stop(cfg)
 
-    monkeypatch.setattr(cli, 'build_runner', stop)
+    monkeypatch.setattr('rsn_mm.cli.test.build_runner', stop)
     with pytest.raises(Stop) as stopped:
         call(*shlex.split(command))
     cfg = stopped.value.args[0]
