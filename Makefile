@@ -1,6 +1,6 @@
-# Everything runs in .venv, which `make setup` makes; any other goal makes it first.
+# Everything runs in .venv. `make setup` builds it, and every other goal builds it first if needed.
 
-# What to make .venv with, if not python3 and the torch of requirements/torch.txt:
+# To build .venv with another Python than python3 or another torch than requirements/torch.txt:
 #   make demo PYTHON=python3.11
 #   make demo TORCH=torch==2.8.0
 PYTHON ?=
@@ -13,12 +13,12 @@ VENV_PYTHON := .venv/bin/python
 .PHONY: help setup demo test lint clean
 
 help:
-	@echo 'make setup   install everything into .venv (the other goals do it by themselves)'
+	@echo 'make setup   install everything into .venv (the other goals do this first)'
 	@echo 'make demo    train a small RSN, evaluate it and draw its predictions'
-	@echo 'make test    run the tests; PYTEST_ARGS="-k codec" selects'
+	@echo 'make test    run all tests and print the coverage; PYTEST_ARGS="-k codec" selects tests'
 	@echo 'make lint    check the style and the types'
-	@echo 'make clean   remove .venv and what builds and caches leave; results are kept'
-	@echo 'PYTHON=python3.11 and TORCH=torch==2.8.0 choose what .venv is made with.'
+	@echo 'make clean   remove .venv, build outputs and caches, and keep results'
+	@echo 'PYTHON=python3.11 and TORCH=torch==2.8.0 choose the Python and the torch of .venv.'
 
 setup:
 	@PYTHON='$(PYTHON)' TORCH='$(TORCH)' bash tools/setup_env.sh $(firstword $(MAKECMDGOALS))
@@ -27,13 +27,15 @@ demo: setup
 	$(VENV_PYTHON) demo/run_demo.py
 
 # One thread per process: the tests are small, and the processes already share the cores.
+# Coverage is of the whole suite: a selection of tests does not print it.
 test: setup
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 \
+		$(if $(PYTEST_ARGS),,--cov --cov-report=term:skip-covered) $(PYTEST_ARGS)
 
 lint: setup
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m mypy
 
 clean:
-	rm -rf .venv .venv.lock build dist rsn_mm.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv.lock build dist rsn_mm.egg-info .pytest_cache .ruff_cache .coverage*
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -58,7 +58,7 @@ class Requirement:
 # In the order in which they import one another, so that the first error is the cause.
 REQUIREMENTS = (
     Requirement('numpy', '1.24', None, 'pip install "numpy>=1.24"'),
-    Requirement('torch', '2.0', None, 'pip install torch==2.13.0'),
+    Requirement('torch', '2.3', None, 'pip install torch==2.13.0'),
     Requirement('mmengine', '0.10', '1.0', 'pip install mmengine==0.10.7'),
     Requirement(
         'mmcv',

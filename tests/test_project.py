@@ -1,0 +1,93 @@
+"""What the repository says about itself: versions, the package's files, the workflow."""
+
+import configparser
+import re
+import shlex
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+from setuptools import Distribution
+
+import rsn_mm
+from rsn_mm.compat import stack
+from tests.fresh import ROOT
+
+WORKFLOW = ROOT / '.github' / 'workflows' / 'checks.yml'
+
+
+@pytest.fixture(scope='module')
+def job():
+    """The workflow's only job."""
+    jobs = yaml.safe_load(WORKFLOW.read_text())['jobs']
+    assert len(jobs) == 1
+    return jobs['checks']
+
+
+@pytest.fixture(scope='module')
+def setup_cfg():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / 'setup.cfg')
+    return parser
+
+
+def test_citation_names_this_version_and_both_papers():
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['cff-version'] == '1.2.0'
+    assert {'message', 'title', 'authors'} <= citation.keys()
+    assert citation['version'] == rsn_mm.__version__
+    assert citation['license'] == 'Apache-2.0'
+    readme = (ROOT / 'README.md').read_text()
+    assert len(citation['references']) == 2
+    for paper in citation['references']:
+        assert f'[{paper["title"]}]({paper["url"]})' in readme
+        first = paper['authors'][0]
+        assert f'{first["given-names"]} {first["family-names"]}' in readme
+
+
+def test_changelog_has_a_section_for_this_version_or_the_next():
+    sections = re.findall(r'^## (.+)$', (ROOT / 'CHANGELOG.md').read_text(), re.M)
+    assert sections[0] == 'Unreleased' or sections[0].startswith(f'{rsn_mm.__version__} ')
+
+
+def test_package_holds_its_modules_and_the_typing_marker(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    distribution = Distribution(dict(script_name='setup.py'))
+    distribution.parse_config_files()
+    command = distribution.get_command_obj('build_py')
+    command.ensure_finalized()
+    built = {path.removeprefix(command.build_lib).lstrip('/') for path in command.get_outputs()}
+    expected = {str(path.relative_to(ROOT)) for path in (ROOT / 'rsn_mm').rglob('*.py')}
+    assert built >= expected | {'rsn_mm/py.typed'}
+    assert all(path.startswith('rsn_mm/') for path in built)
+
+
+def test_workflow_runs_the_checks_of_the_repository(job):
+    commands = [shlex.split(step['run']) for step in job['steps'] if 'run' in step]
+    assert commands == [['bash', '.ci/run']]
+    goals = re.findall(r'^make (\w+)$', (ROOT / '.ci' / 'run').read_text(), re.M)
+    assert goals == ['lint', 'test']
+    makefile = (ROOT / 'Makefile').read_text()
+    for goal in goals:
+        assert f'\n{goal}: setup\n' in makefile
+    for variable in job['env']:
+        assert f'\n{variable} ?=\n' in makefile  # the environment reaches tools/setup_env.sh
+
+
+def test_workflow_covers_the_supported_versions(job, setup_cfg):
+    supported = re.findall(r'Python :: (3\.\d+)', setup_cfg['metadata']['classifiers'])
+    matrix = job['strategy']['matrix']
+    assert matrix['python'] == supported
+    accepted = SpecifierSet(setup_cfg['options']['python_requires'])
+    assert supported[0] in accepted and f'3.{int(supported[0][2:]) - 1}' not in accepted
+    assert f'Python {supported[0]} to {supported[-1]}' in (ROOT / 'docs/install.md').read_text()
+
+    assert matrix['torch'] == ['']  # the torch of requirements/torch.txt
+    newest = Requirement((ROOT / 'requirements/torch.txt').read_text().splitlines()[-1])
+    oldest, = (Requirement(entry['torch']) for entry in matrix['include'])
+    accepted = next(r for r in stack.REQUIREMENTS if r.module == 'torch')
+    version = Version(next(iter(oldest.specifier)).version)
+    assert version.release[:2] == Version(accepted.minimum).release[:2]
+    assert accepted.accepts(next(iter(newest.specifier)).version)
