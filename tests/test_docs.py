@@ -1,28 +1,329 @@
-"""What the documents show is true: snippets run, links and commands lead to files."""
+"""What the documents show is true: every block runs or is parsed, every link leads somewhere."""
 
+import json
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
 
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / 'README.md', *(ROOT / 'docs').rglob('*.md')])
+from benchmarks import machine
+from rsn_mm.apis import Predictor
+from rsn_mm.registry import DATASETS
+from tests.conversion.samples import released
+from tests.doc_blocks import Block, Stage, blocks_of, commands_of, inside, outside_of_blocks
+from tests.fresh import ROOT
+from tests.tools.tiny_run import draw_persons
+
+PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
+#: What makes a network small enough to be trained in a second.
+SMALL = 'model.backbone.num_blocks=1,1,1,1 model.backbone.unit_channels=16 ' \
+        'model.head.unit_channels=16 '
+
+Rule = Callable[[Stage, Block, pytest.CaptureFixture], None]
 
 
-def test_snippets_of_the_conventions_run():
-    snippets = re.findall(r'```python\n(.*?)```', (ROOT / 'docs/conventions.md').read_text(), re.S)
-    assert len(snippets) >= 2
-    for snippet in snippets:
-        exec(snippet, {})
+# ------------------------------------------------------------------------------------ the rules
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
-def test_links_and_commands_lead_to_files(page):
-    text = page.read_text()
+def run(stage: Stage, block: Block, capsys, short: dict[str, str] | None = None,
+        before: Callable[[Stage], None] | None = None, more: str = '') -> None:
+    """Every command runs to its end, with shorter options in the place of long ones.
+
+    Args:
+        short: Text of the block by what takes its place.
+        before: Puts files into the stage.
+        more: Options for the last command.
+    """
+    text = block.text
+    for long, shorter in (short or {}).items():
+        assert long in text, f'{block}: {long} is not in the block'
+        text = text.replace(long, shorter)
+    if before:
+        before(stage)
+    commands = commands_of(text)
+    assert commands
+    for words in [*commands[:-1], [*commands[-1], *more.split()]]:
+        stage.run(words, capsys)
+
+
+def parse(stage: Stage, block: Block, capsys, fill: dict[str, str] | None = None) -> None:
+    """The parser of every command takes it, and the files of the repository in it are there.
+
+    Args:
+        fill: Place-holders of the block by what they stand for.
+    """
+    text = block.text
+    for name, value in (fill or {}).items():
+        assert name in text, f'{block}: {name} is not in the block'
+        text = text.replace(name, value)
+    commands = commands_of(text)
+    assert commands
+    for words in commands:
+        stage.parse(words)
+
+
+def printed(stage: Stage, block: Block, capsys) -> None:
+    """The block is what the command before it printed."""
+    assert block.text == stage.printed
+
+
+def shown(stage: Stage, block: Block, capsys) -> None:
+    """The block is a picture: a tree of files, a flow of data, a table of results."""
+    assert block.language == ''
+
+
+def python(stage: Stage, block: Block, capsys, before: Callable | None = None,
+           after: Callable | None = None) -> None:
+    """The code runs.
+
+    Args:
+        before: Puts files into the stage; returns names that the code takes for granted.
+        after: Looks at the names that the code leaves.
+    """
+    names = stage.python(block.text, **(before(stage) if before else {}) or {})
+    if after:
+        after(stage, names)
+
+
+def config(stage: Stage, block: Block, capsys, name: str = 'block.py', after: Callable | None = None
+           ) -> None:
+    """The block is a config: it loads, and its model and pipelines can be built.
+
+    Args:
+        name: Its file in the stage, for the blocks that follow.
+        after: Looks at the config.
+    """
+    cfg = stage.config(block.text, name)
+    init_default_scope('mmpose')
+    for pipeline in (cfg.get('train_pipeline', []), cfg.get('test_pipeline', [])):
+        for transform in pipeline:
+            TRANSFORMS.build(transform)
+    if after:
+        after(cfg)
+
+
+# ------------------------------------------------------------------- what pages take for granted
+
+
+def demo_results(stage: Stage) -> None:
+    """What `make demo` leaves: the held-out images, and a checkpoint (of an untrained network)."""
+    if (stage.folder / 'work_dirs' / 'demo').exists():
+        return
+    cfg = stage.config("_base_ = ['configs/rsn/rsn18_synthetic-128x96.py']", 'demo.py')
+    init_default_scope('mmpose')
+    with inside(stage.folder):
+        DATASETS.build({**cfg.val_dataloader.dataset, 'num_images': 2, 'workers': 1})
+    folder = stage.folder / 'work_dirs' / 'demo'
+    folder.mkdir(parents=True)
+    state = MODELS.build(cfg.model).state_dict()
+    torch.save(dict(state_dict=state, meta={}), folder / f'epoch_{cfg.train_cfg.max_epochs}.pth')
+
+
+def check_demo_box(stage: Stage, names: dict) -> None:
+    """The box that the page gives is that of a person in the image."""
+    assert names['people'].keypoints.shape == (1, 17, 2)
+    folder = (stage.folder / names['image']).parents[1]
+    annotations = json.loads((folder / 'annotations.json').read_text())['annotations']
+    boxes = [[x, y, x + width, y + height] for x, y, width, height in (
+        a['bbox'] for a in annotations if a['image_id'] == 1)]
+    offsets = np.abs(names['people'].bboxes_xyxy - np.array(boxes)).max(-1)
+    assert offsets.min() <= 1, f'the people of the image are at {boxes}'
+
+
+def two_images(stage: Stage) -> dict:
+    """What the example before this one leaves, and more images."""
+    demo_results(stage)
+    predictor = Predictor(stage.folder / 'configs/rsn/rsn18_synthetic-128x96.py',
+                          next((stage.folder / 'work_dirs/demo').glob('*.pth')))
+    image = np.zeros((100, 80, 3), np.uint8)
+    return dict(predictor=predictor, images=[image, image], boxes=[None, [[0, 0, 40, 90]]])
+
+
+def empty_pipelines(stage: Stage) -> dict:
+    return dict(train_pipeline=[], val_pipeline=[])
+
+
+def built(cfg) -> None:
+    """The model of the config is built, without its weights."""
+    MODELS.build(cfg.model)
+
+
+def build_backbone(stage: Stage, names: dict) -> None:
+    init_default_scope('mmpose')
+    with torch.device('meta'):
+        MODELS.build(names['backbone'])
+
+
+def generate(stage: Stage, names: dict) -> None:
+    """The datasets of the block make themselves, of a few images."""
+    init_default_scope('mmpose')
+    with inside(stage.folder):
+        for split in ('train', 'val'):
+            dataset = names[f'{split}_dataloader']['dataset']
+            assert len(DATASETS.build({**dataset, 'num_images': 2, 'workers': 1})) > 0
+        assert Path(names['val_evaluator']['ann_file']).is_file()
+
+
+def released_checkpoint(stage: Stage) -> None:
+    torch.save(dict(model=released('rsn18x2_coco')), stage.folder / 'theirs.pth')
+
+
+def without_theirs(stage: Stage) -> None:
+    (stage.folder / 'theirs.pth').unlink()
+
+
+def hands(stage: Stage) -> None:
+    """Pictures with 21 joints, and a description of the joints."""
+    joints = {i: dict(name=str(i), id=i, color=[0, 0, 0], type='upper', swap='') for i in range(21)}
+    (stage.folder / 'configs/_base_/hand21.py').write_text(
+        f'dataset_info = dict(dataset_name="hand21", paper_info={{}}, keypoint_info={joints}, '
+        f'skeleton_info={{}}, joint_weights={[1.] * 21}, sigmas={[0.05] * 21})')
+    images = stage.folder / 'data/hands/images'
+    images.mkdir(parents=True)
+    annotations = draw_persons(images, num_images=2)
+    for person in annotations['annotations']:
+        person['keypoints'] += person['keypoints'][:12]
+    for split in ('train', 'val'):
+        (images.parent / f'{split}.json').write_text(json.dumps(annotations))
+
+
+def small_matrices(stage: Stage) -> None:
+    machine.MATRIX_SIZES = dict(cpu=64)
+
+
+# ------------------------------------------------------------------------- the blocks of all pages
+
+
+#: Of every page its blocks in order: how one begins, and the rule that it must meet.
+RULES: dict[str, list[tuple[str, Rule]]] = {
+    'README.md': [
+        ('make demo', parse),
+        ('from rsn_mm.apis import Predictor', partial(
+            python, before=demo_results, after=check_demo_box)),
+        ('.venv/bin/python tools/train.py configs/rsn/rsn18_synthetic-128x96.py', parse),
+        ("custom_imports = dict(imports=['rsn_mm'])", partial(config, after=built)),
+        ('.venv/bin/python tools/train.py configs/rsn/rsn18_lsp-128x96.py', parse),
+    ],
+    'docs/architecture.md': [
+        ('annotation file', shown),
+    ],
+    'docs/checkpoints.md': [
+        ('.venv/bin/python tools/convert_checkpoint.py theirs.pth ours.pth', partial(
+            run, before=released_checkpoint)),
+        ('wrote ours.pth', printed),
+        ('.venv/bin/python tools/test.py CONFIG ours.pth', partial(parse, fill={
+            'CONFIG': 'configs/rsn/rsn18-released_coco-256x192.py',
+            '...': 'model.backbone.num_stages=2'})),
+        ('.venv/bin/python tools/convert_checkpoint.py ours.pth theirs.pth', partial(
+            run, before=without_theirs)),
+    ],
+    'docs/conventions.md': [
+        ('import numpy as np', python),
+        ('import torch', python),
+    ],
+    'docs/evaluation.md': [
+        ('.venv/bin/python tools/test.py configs/rsn/rsn18_coco-256x192.py', parse),
+        ('.venv/bin/python tools/test.py configs/rsn/rsn18_coco-256x192.py', parse),
+        ('.venv/bin/python tools/detect_persons.py', parse),
+        ('.venv/bin/python tools/test.py configs/rsn/rsn50x4-ensemble_coco.py', parse),
+        ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", config),
+    ],
+    'docs/install.md': [
+        ('make demo', parse),
+        ('make demo PYTHON=python3.11', parse),
+        ('pip install -e .', parse),
+        ('pip install -r requirements/torch.txt', parse),
+        ('pip uninstall -y mmcv-lite', parse),
+    ],
+    'docs/mpii.md': [
+        ('data/mpii/annotations', shown),
+        ('bash tools/dist_train.sh configs/rsn/rsn50x4_mpii-256x256.py', parse),
+        ('| PCKh@0.5 |', shown),
+        ('.venv/bin/python tools/test.py configs/rsn/rsn18_mpii-256x256.py', parse),
+        ("_base_ = ['configs/rsn/rsn18_mpii-256x256.py']", partial(
+            config, name='generated_mpii.py')),
+        ('.venv/bin/python tools/make_synthetic.py', partial(run, short={
+            '--train 32 --val 16': '--train 8 --val 8',
+            '--no-amp': f'--no-amp --cfg-options {SMALL}',
+            'epoch_1.pth': f'epoch_1.pth --cfg-options {SMALL}'})),
+    ],
+    'docs/networks.md': [
+        ('python tools/get_flops.py --markdown', partial(
+            run, more='configs/rsn/rsn18_coco-256x192.py')),
+        ('backbone=dict(', partial(python, after=build_backbone)),
+    ],
+    'docs/performance.md': [
+        ('python -m benchmarks --steps encode decode train', partial(
+            run, before=small_matrices, short={' train': ''}, more='--rounds 1')),
+    ],
+    'docs/prediction.md': [
+        ('from rsn_mm.apis import Predictor', partial(
+            python, before=demo_results, after=check_demo_box)),
+        ('entries = predictor(images, boxes', partial(python, before=two_images)),
+    ],
+    'docs/synthetic.md': [
+        ('train_dataloader = dict(dataset=dict(', partial(
+            python, before=empty_pipelines, after=generate)),
+        ('.venv/bin/python tools/make_synthetic.py data/synthetic ', partial(run, short={
+            'data/synthetic ': 'data/few ', '--train 1500 --val 200': '--train 2 --val 1',
+            '--train 500 --val 100': '--train 2 --val 1'})),
+    ],
+    'docs/training.md': [
+        ('data/coco/annotations', shown),
+        ('export PYTHON=.venv/bin/python', parse),
+        ('.venv/bin/python tools/train.py configs/rsn/rsn18-released_mpii-256x256.py', parse),
+        ("_base_ = ['configs/rsn/rsn18-released_mpii-256x256.py']", config),
+        ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", partial(
+            config, name='my_config.py', after=built)),
+        ('.venv/bin/python tools/browse_dataset.py my_config.py', partial(run, before=hands)),
+    ],
+}
+
+
+@pytest.fixture
+def stage(tmp_path):
+    return Stage(tmp_path)
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_meets_its_rule(page, stage, capsys):
+    blocks = blocks_of(page)
+    rules = RULES.get(str(page.relative_to(ROOT)), [])
+    found = [block.text.splitlines()[0] for block in blocks]
+    expected = [start for start, _ in rules]
+    assert len(found) == len(expected) and all(map(str.startswith, found, expected)), \
+        f'the blocks of {page.name} are {found}, and RULES has {expected}'
+    for block, (_, rule) in zip(blocks, rules):
+        try:
+            rule(stage, block, capsys)
+        except Exception as error:
+            raise AssertionError(f'{block}: {error}') from error
+
+
+def test_every_rule_is_of_a_page():
+    assert RULES.keys() <= {str(page.relative_to(ROOT)) for page in PAGES}
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(page):
+    text = outside_of_blocks(page)
     assert not re.findall(r'@[A-Z]+@', text)  # a place that was not filled in
-    links = [target for target in re.findall(r'\]\(([^)#]+)[^)]*\)', text) if '://' not in target]
-    for target in links:
-        assert (page.parent / target).exists(), target
-    for block in re.findall(r'```bash\n(.*?)```', text, re.S):
-        for name in re.findall(r'(?:^|\s)((?:tools|configs|demo)/[\w./-]+\.(?:py|sh))', block):
-            assert (ROOT / name).exists(), name
+    assert not re.findall(r'^\n {4}\S', text, re.M), 'an indented block, which no rule would see'
+    for target in re.findall(r'\]\(([^)]+)\)', text):
+        if '://' in target:
+            continue
+        file, _, heading = target.partition('#')
+        path = page.parent / file if file else page
+        assert path.exists(), target
+        assert not heading or heading in anchors(path), target
+
+
+def anchors(page: Path) -> set[str]:
+    """Names of the headings of a page, as links spell them."""
+    headings = re.findall(r'^#+ (.+)$', outside_of_blocks(page), re.M)
+    return {re.sub(r'[^\w -]', '', heading.lower()).replace(' ', '-') for heading in headings}

@@ -1,0 +1,204 @@
+"""Find the fenced blocks of a page, and run or parse what they show.
+
+A block runs in a :class:`Stage`: an empty folder with the configs and commands of the repository,
+in which a page finds the files that it takes for granted.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+from mmengine.config import Config
+
+from tests.tools.tiny_run import ROOT, call
+
+FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.S)
+ASSIGNMENT = re.compile(r'[A-Z_]+=')
+INTERPRETERS = ('python', '.venv/bin/python', '"$PYTHON"')
+#: Programs that end in a call of tools/NAME.py.
+LAUNCHERS = ('dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh')
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f'{self.page}:{self.line}'
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """All fenced blocks of a page, in order."""
+    text = page.read_text()
+    name = str(page.relative_to(ROOT))
+    return [Block(name, text[:match.start()].count('\n') + 1, *match.groups())
+            for match in FENCE.finditer(text)]
+
+
+def outside_of_blocks(page: Path) -> str:
+    """The text of a page without its fenced blocks."""
+    return FENCE.sub('', page.read_text())
+
+
+def commands_of(text: str) -> list[list[str]]:
+    """The words of every command of a shell block, without comments and variables before it."""
+    commands = []
+    for line in text.replace('\\\n', ' ').splitlines():
+        words = shlex.split(line, comments=True)
+        while words and ASSIGNMENT.match(words[0]):
+            del words[0]
+        if words:
+            commands.append(words)
+    return commands
+
+
+@contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """Make a folder the working folder."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+class Parsed(BaseException):
+    """Ends a command once it has read its options. Not an Exception: no command may catch it."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+
+
+@contextmanager
+def only_parsing() -> Iterator[None]:
+    """Let commands read their options and then raise :class:`Parsed`."""
+    def stop_after(parse):
+        def parse_and_stop(*args, **kwargs):
+            raise Parsed(parse(*args, **kwargs))
+        return parse_and_stop
+
+    parser = argparse.ArgumentParser
+    with mock.patch.object(parser, 'parse_args', stop_after(parser.parse_args)), \
+            mock.patch.object(
+                parser, 'parse_intermixed_args', stop_after(parser.parse_intermixed_args)):
+        yield
+
+
+class Stage:
+    """An empty folder with copies of configs and links to commands, and what blocks leave in it.
+
+    Attributes:
+        folder: Where blocks run.
+        printed: What the last command printed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.printed = ''
+        shutil.copytree(ROOT / 'configs', folder / 'configs')
+        for name in ('tools', 'demo', 'benchmarks', 'requirements'):
+            (folder / name).symlink_to(ROOT / name)
+
+    def python(self, text: str, **names: object) -> dict:
+        """Run Python code in the folder; returns its names."""
+        with inside(self.folder):
+            exec(compile(text, 'block', 'exec'), names)
+        return names
+
+    def config(self, text: str, name: str) -> Config:
+        """Write a config of the given name to the folder and read it."""
+        path = self.folder / name
+        path.write_text(text)
+        with inside(self.folder):
+            return Config.fromfile(path)
+
+    def run(self, words: list[str], capture) -> None:
+        """Run one command line to its end. ``capture`` is pytest's ``capsys``."""
+        script, args = self._python_command(words)
+        capture.readouterr()
+        with inside(self.folder):
+            code = call(script, *args)
+        self.printed = capture.readouterr().out
+        assert code in (None, 0), f'{shlex.join(words)}: {code}'
+
+    def parse(self, words: list[str]) -> None:
+        """Let a command's own parser read a command line, and check the files it names."""
+        program = words[0]
+        if program == 'export':
+            assert all('=' in word for word in words[1:])
+        elif program == 'make':
+            subprocess.run([*words, '--dry-run'], cwd=ROOT, check=True, capture_output=True)
+        elif program == 'pip' or words[1:3] == ['-m', 'pip']:
+            self._parse_pip(words[words.index('pip') + 1:])
+        elif program == 'bash':
+            self._parse_launcher(words[1:])
+        else:
+            self._parse_tool(*self._python_command(words))
+
+    def _python_command(self, words: list[str]) -> tuple[str, list[str]]:
+        """The script of the repository that a command line runs, and its arguments."""
+        assert words[0] in INTERPRETERS, f'not a command that is known here: {shlex.join(words)}'
+        script, args = words[1], words[2:]
+        if script == '-m':
+            script, args = f'{words[2]}/__main__.py', words[3:]
+        assert (ROOT / script).is_file(), f'{script} does not exist'
+        return script, args
+
+    def _parse_tool(self, script: str, args: list[str]) -> None:
+        with inside(self.folder), only_parsing():
+            try:
+                code = call(script, *args)
+            except Parsed as parsed:
+                check_configs(vars(parsed.options))
+                return
+        raise AssertionError(f'{script} {shlex.join(args)}: {code}')
+
+    def _parse_launcher(self, words: list[str]) -> None:
+        """Run a shell script with programs that print what they would run; parse that."""
+        assert Path(words[0]).name in LAUNCHERS, words[0]
+        programs = self.folder / 'programs'
+        programs.mkdir(exist_ok=True)
+        for name in ('srun', 'python'):
+            (programs / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+            (programs / name).chmod(0o755)
+        environment = {**os.environ, 'PATH': f'{programs}:{os.environ["PATH"]}', 'PYTHON': 'python'}
+        run = subprocess.run(['bash', *words], cwd=self.folder, env=environment, text=True,
+                             capture_output=True)
+        assert run.returncode == 0, run.stderr
+        started = run.stdout.splitlines()
+        script = next(i for i, word in enumerate(started) if re.search(r'/tools/\w+\.py$', word))
+        self._parse_tool(f'tools/{Path(started[script]).name}', started[script + 1:])
+
+    def _parse_pip(self, words: list[str]) -> None:
+        from pip._internal.commands import create_command
+
+        with inside(self.folder):
+            options, packages = create_command(words[0]).parser.parse_args(words[1:])
+        for requirements in options.requirements:
+            assert (ROOT / requirements).is_file(), requirements
+        assert packages or options.requirements or options.editables
+
+
+def check_configs(options: dict) -> None:
+    """Read every config among the options of a command, and find what --cfg-options change."""
+    values = [value for option in options.values()
+              for value in (option if isinstance(option, list) else [option])]
+    configs = [Config.fromfile(value) for value in map(str, values) if value.endswith('.py')]
+    for key in options.get('cfg_options') or {}:
+        for node in configs:
+            for part in key.split('.')[:-1]:
+                node = node[int(part) if part.isdigit() else part]
+
