@@ -20,9 +20,12 @@ from tests.fresh import ROOT
 from tests.tools.tiny_run import draw_persons
 
 PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
-#: What makes a network small enough to be trained in a second.
-SMALL = 'model.backbone.num_blocks=1,1,1,1 model.backbone.unit_channels=16 ' \
-        'model.head.unit_channels=16 '
+#: What makes training and testing a matter of seconds.
+SMALL = ' '.join([
+    'model.backbone.num_blocks=1,1,1,1', 'model.backbone.unit_channels=16',
+    'model.head.unit_channels=16',
+    *(f'{loader}_dataloader.{option}' for loader in ('train', 'val', 'test')
+      for option in ('num_workers=0', 'persistent_workers=False'))])
 
 Rule = Callable[[Stage, Block, pytest.CaptureFixture], None]
 
@@ -248,7 +251,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ("_base_ = ['configs/rsn/rsn18_mpii-256x256.py']", partial(
             config, name='generated_mpii.py')),
         ('.venv/bin/python tools/make_synthetic.py', partial(run, short={
-            '--train 32 --val 16': '--train 8 --val 8',
+            '--train 32 --val 16': '--train 8 --val 4 --workers 1',
             '--no-amp': f'--no-amp --cfg-options {SMALL}',
             'epoch_1.pth': f'epoch_1.pth --cfg-options {SMALL}'})),
     ],
@@ -259,7 +262,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
     ],
     'docs/performance.md': [
         ('python -m benchmarks --steps encode decode train', partial(
-            run, before=small_matrices, short={' train': ''}, more='--rounds 1')),
+            run, before=small_matrices, short={' decode train': ''}, more='--rounds 1')),
     ],
     'docs/prediction.md': [
         ('from rsn_mm.apis import Predictor', partial(
@@ -270,8 +273,8 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('train_dataloader = dict(dataset=dict(', partial(
             python, before=empty_pipelines, after=generate)),
         ('.venv/bin/python tools/make_synthetic.py data/synthetic ', partial(run, short={
-            'data/synthetic ': 'data/few ', '--train 1500 --val 200': '--train 2 --val 1',
-            '--train 500 --val 100': '--train 2 --val 1'})),
+            'data/synthetic ': 'data/few ', '--train 1500 --val 200': '--train 2 --val 1 --workers 1',
+            '--train 500 --val 100': '--train 2 --val 1 --workers 1'})),
     ],
     'docs/training.md': [
         ('data/coco/annotations', shown),
