@@ -5,24 +5,28 @@ in which a page finds the files that it takes for granted.
 """
 
 import argparse
+import io
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+import pytest
 from mmengine.config import Config
 
 from tests.tools.tiny_run import ROOT, call
 
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.S)
 ASSIGNMENT = re.compile(r'[A-Z_]+=')
-INTERPRETERS = ('python', '.venv/bin/python', '"$PYTHON"')
+INTERPRETER = re.compile(r'python|(\.venv|build/check|check)/bin/python')
 #: Programs that end in a call of tools/NAME.py.
 LAUNCHERS = ('dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh')
 
@@ -52,15 +56,25 @@ def outside_of_blocks(page: Path) -> str:
     return FENCE.sub('', page.read_text())
 
 
-def commands_of(text: str) -> list[list[str]]:
-    """The words of every command of a shell block, without comments and variables before it."""
+class Command(NamedTuple):
+    """A command line: its words, and the variables that stand before them."""
+
+    words: list[str]
+    variables: dict[str, str]
+
+    def __str__(self) -> str:
+        return shlex.join(self.words)
+
+
+def commands_of(text: str) -> list[Command]:
+    """Every command of a shell block."""
     commands = []
     for line in text.replace('\\\n', ' ').splitlines():
-        words = shlex.split(line, comments=True)
+        words, variables = shlex.split(line, comments=True), {}
         while words and ASSIGNMENT.match(words[0]):
-            del words[0]
+            name, _, variables[name] = words.pop(0).partition('=')
         if words:
-            commands.append(words)
+            commands.append(Command(words, variables))
     return commands
 
 
@@ -103,11 +117,13 @@ class Stage:
     Attributes:
         folder: Where blocks run.
         printed: What the last command printed.
+        installed: Packages that commands would have installed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.printed = ''
+        self.installed: set[str] = set()
         shutil.copytree(ROOT / 'configs', folder / 'configs')
         for name in ('tools', 'demo', 'benchmarks', 'requirements'):
             (folder / name).symlink_to(ROOT / name)
@@ -125,37 +141,51 @@ class Stage:
         with inside(self.folder):
             return Config.fromfile(path)
 
-    def run(self, words: list[str], capture) -> None:
-        """Run one command line to its end. ``capture`` is pytest's ``capsys``."""
-        script, args = self._python_command(words)
+    def run(self, command: Command, capture: pytest.CaptureFixture) -> None:
+        """Run one command to its end."""
+        script, args = self._tool_of(command)
+        here = [str(self.folder)] if command.variables.get('PYTHONPATH') == '.' else []
         capture.readouterr()
-        with inside(self.folder):
+        with inside(self.folder), mock.patch.object(sys, 'path', [*here, *sys.path]):
             code = call(script, *args)
         self.printed = capture.readouterr().out
-        assert code in (None, 0), f'{shlex.join(words)}: {code}'
+        assert code in (None, 0), f'{command}: {code}'
 
-    def parse(self, words: list[str]) -> None:
-        """Let a command's own parser read a command line, and check the files it names."""
-        program = words[0]
-        if program == 'export':
-            assert all('=' in word for word in words[1:])
-        elif program == 'make':
-            subprocess.run([*words, '--dry-run'], cwd=ROOT, check=True, capture_output=True)
-        elif program == 'pip' or words[1:3] == ['-m', 'pip']:
-            self._parse_pip(words[words.index('pip') + 1:])
-        elif program == 'bash':
+    def parse(self, command: Command) -> None:
+        """Let the program of a command read its options, and check the files that it names."""
+        words = command.words
+        module = words[2] if INTERPRETER.fullmatch(words[0]) and words[1] == '-m' else None
+        if words[0] in ('export', 'cd'):
+            assert len(words) > 1
+        elif words[0] == 'make':
+            self._parse_make(words)
+        elif words[0] == 'bash':
             self._parse_launcher(words[1:])
+        elif words[0] == 'pip' or module == 'pip':
+            self._parse_pip(words[words.index('pip') + 1:])
+        elif module == 'pytest':
+            collect(words[3:])
+        elif module and not (ROOT / module).is_dir():
+            assert module in self.installed or find_spec(module), f'there is no module {module}'
+        elif words[1] == '-c':
+            compile(words[2], str(command), 'exec')
         else:
-            self._parse_tool(*self._python_command(words))
+            self._parse_tool(*self._tool_of(command))
 
-    def _python_command(self, words: list[str]) -> tuple[str, list[str]]:
-        """The script of the repository that a command line runs, and its arguments."""
-        assert words[0] in INTERPRETERS, f'not a command that is known here: {shlex.join(words)}'
-        script, args = words[1], words[2:]
+    def _tool_of(self, command: Command) -> tuple[str, list[str]]:
+        """The script of the repository that a command runs, and its arguments."""
+        program, script, *args = command.words
+        assert INTERPRETER.fullmatch(program), f'not a command that is known here: {command}'
         if script == '-m':
-            script, args = f'{words[2]}/__main__.py', words[3:]
+            script, args = f'{args[0]}/__main__.py', args[1:]
         assert (ROOT / script).is_file(), f'{script} does not exist'
         return script, args
+
+    def _parse_make(self, words: list[str]) -> None:
+        subprocess.run([*words, '--dry-run'], cwd=ROOT, check=True, capture_output=True)
+        for word in words:
+            if word.startswith('PYTEST_ARGS='):
+                collect(shlex.split(word.partition('=')[2]))
 
     def _parse_tool(self, script: str, args: list[str]) -> None:
         with inside(self.folder), only_parsing():
@@ -187,9 +217,18 @@ class Stage:
 
         with inside(self.folder):
             options, packages = create_command(words[0]).parser.parse_args(words[1:])
-        for requirements in options.requirements:
-            assert (ROOT / requirements).is_file(), requirements
-        assert packages or options.requirements or options.editables
+        self.installed.update(packages)
+        requirements = getattr(options, 'requirements', [])
+        for file in requirements:
+            assert (ROOT / file).is_file(), f'{file} does not exist'
+        assert packages or requirements or options.editables
+
+
+def collect(arguments: list[str]) -> None:
+    """Check that a selection of tests is not empty."""
+    with inside(ROOT), redirect_stdout(io.StringIO()):
+        code = pytest.main([*arguments, '--collect-only', '-q', '-p', 'no:cacheprovider'])
+    assert code == pytest.ExitCode.OK, f'pytest {shlex.join(arguments)} finds no tests'
 
 
 def check_configs(options: dict) -> None:

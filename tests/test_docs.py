@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
 
 from benchmarks import machine
@@ -26,6 +27,11 @@ SMALL = ' '.join([
     'model.head.unit_channels=16',
     *(f'{loader}_dataloader.{option}' for loader in ('train', 'val', 'test')
       for option in ('num_workers=0', 'persistent_workers=False'))])
+
+FEW_IMAGES = 4
+#: What makes the demo's data few.
+FEW = ' '.join(f'{loader}_dataloader.dataset.num_images={FEW_IMAGES}'
+               for loader in ('train', 'val', 'test'))
 
 Rule = Callable[[Stage, Block, pytest.CaptureFixture], None]
 
@@ -50,8 +56,9 @@ def run(stage: Stage, block: Block, capsys, short: dict[str, str] | None = None,
         before(stage)
     commands = commands_of(text)
     assert commands
-    for words in [*commands[:-1], [*commands[-1], *more.split()]]:
-        stage.run(words, capsys)
+    commands[-1].words.extend(more.split())
+    for command in commands:
+        stage.run(command, capsys)
 
 
 def parse(stage: Stage, block: Block, capsys, fill: dict[str, str] | None = None) -> None:
@@ -66,8 +73,8 @@ def parse(stage: Stage, block: Block, capsys, fill: dict[str, str] | None = None
         text = text.replace(name, value)
     commands = commands_of(text)
     assert commands
-    for words in commands:
-        stage.parse(words)
+    for command in commands:
+        stage.parse(command)
 
 
 def printed(stage: Stage, block: Block, capsys) -> None:
@@ -93,6 +100,11 @@ def python(stage: Stage, block: Block, capsys, before: Callable | None = None,
         after(stage, names)
 
 
+def written(stage: Stage, block: Block, capsys, name: str) -> None:
+    """The block is a file of the given name, which blocks that follow use."""
+    (stage.folder / name).write_text(block.text)
+
+
 def config(stage: Stage, block: Block, capsys, name: str = 'block.py', after: Callable | None = None
            ) -> None:
     """The block is a config: it loads, and its model and pipelines can be built.
@@ -113,14 +125,21 @@ def config(stage: Stage, block: Block, capsys, name: str = 'block.py', after: Ca
 # ------------------------------------------------------------------- what pages take for granted
 
 
-def demo_results(stage: Stage) -> None:
-    """What `make demo` leaves: the held-out images, and a checkpoint (of an untrained network)."""
-    if (stage.folder / 'work_dirs' / 'demo').exists():
-        return
+def demo_images(stage: Stage) -> Config:
+    """A few images of the demo, on disk; returns the demo's config."""
     cfg = stage.config("_base_ = ['configs/rsn/rsn18_synthetic-128x96.py']", 'demo.py')
     init_default_scope('mmpose')
     with inside(stage.folder):
-        DATASETS.build({**cfg.val_dataloader.dataset, 'num_images': 2, 'workers': 1})
+        for loader in (cfg.train_dataloader, cfg.val_dataloader):
+            DATASETS.build({**loader.dataset, 'num_images': FEW_IMAGES, 'workers': 1})
+    return cfg
+
+
+def demo_results(stage: Stage) -> None:
+    """What `make demo` leaves: images, and a checkpoint (of a network that was not trained)."""
+    if (stage.folder / 'work_dirs' / 'demo').exists():
+        return
+    cfg = demo_images(stage)
     folder = stage.folder / 'work_dirs' / 'demo'
     folder.mkdir(parents=True)
     state = MODELS.build(cfg.model).state_dict()
@@ -151,9 +170,11 @@ def empty_pipelines(stage: Stage) -> dict:
     return dict(train_pipeline=[], val_pipeline=[])
 
 
-def built(cfg) -> None:
-    """The model of the config is built, without its weights."""
-    MODELS.build(cfg.model)
+def built(cfg: Config) -> None:
+    """The backbone and the head of the config are built, without memory for weights."""
+    with torch.device('meta'):
+        for part in ('backbone', 'head'):
+            MODELS.build(cfg.model[part])
 
 
 def build_backbone(stage: Stage, names: dict) -> None:
@@ -204,6 +225,16 @@ def small_matrices(stage: Stage) -> None:
 
 #: Of every page its blocks in order: how one begins, and the rule that it must meet.
 RULES: dict[str, list[tuple[str, Rule]]] = {
+    'CONTRIBUTING.md': [
+        ('make setup', parse),
+        ('.venv/bin/python -m pytest tests/models/test_units.py', parse),
+        ('from torch import Tensor', partial(written, name='my_units.py')),
+        ("_base_ = ['configs/rsn/rsn18_synthetic-128x96.py']", partial(
+            written, name='my_config.py')),
+        ('PYTHONPATH=. .venv/bin/python tools/get_flops.py my_config.py', partial(
+            run, before=demo_images, more=f'--cfg-options {SMALL} {FEW}')),
+        ('.venv/bin/python -m pip install build', parse),
+    ],
     'README.md': [
         ('make demo', parse),
         ('from rsn_mm.apis import Predictor', partial(
@@ -214,6 +245,8 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
     ],
     'docs/architecture.md': [
         ('annotation file', shown),
+        ('LoadImage -> ExtendBBox', shown),
+        ('cli', shown),  # tests/test_architecture.py compares it with the package
     ],
     'docs/checkpoints.md': [
         ('.venv/bin/python tools/convert_checkpoint.py theirs.pth ours.pth', partial(
@@ -273,7 +306,8 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('train_dataloader = dict(dataset=dict(', partial(
             python, before=empty_pipelines, after=generate)),
         ('.venv/bin/python tools/make_synthetic.py data/synthetic ', partial(run, short={
-            'data/synthetic ': 'data/few ', '--train 1500 --val 200': '--train 2 --val 1 --workers 1',
+            'data/synthetic ': 'data/few ',
+            '--train 1500 --val 200': '--train 2 --val 1 --workers 1',
             '--train 500 --val 100': '--train 2 --val 1 --workers 1'})),
     ],
     'docs/training.md': [
