@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -146,6 +147,12 @@ def demo_results(stage: Stage) -> None:
     torch.save(dict(state_dict=state, meta={}), folder / f'epoch_{cfg.train_cfg.max_epochs}.pth')
 
 
+def person(stage: Stage) -> None:
+    """A photograph with a person."""
+    image, = stage.folder.glob('data/synthetic_rsn18/val/images/*1.jpg')
+    shutil.copy(image, stage.folder / 'person.jpg')
+
+
 def check_demo_box(stage: Stage, names: dict) -> None:
     """The box that the page gives is that of a person in the image."""
     assert names['people'].keypoints.shape == (1, 17, 2)
@@ -242,6 +249,11 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('.venv/bin/python tools/train.py configs/rsn/rsn18_synthetic-128x96.py', parse),
         ("custom_imports = dict(imports=['rsn_mm'])", partial(config, after=built)),
         ('.venv/bin/python tools/train.py configs/rsn/rsn18_lsp-128x96.py', parse),
+    ],
+    'docs/analysis.md': [
+        ('.venv/bin/python tools/plot_branch_weights.py', partial(run, before=demo_results)),
+        ('.venv/bin/python tools/plot_heatmaps.py', partial(run, before=person)),
+        ('from rsn_mm.analysis.heatmaps import', python),
     ],
     'docs/architecture.md': [
         ('annotation file', shown),

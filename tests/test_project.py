@@ -3,19 +3,30 @@
 import configparser
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from setuptools import Distribution
 
 import rsn_mm
 from rsn_mm.compat import stack
 from tests.fresh import ROOT
 
 WORKFLOW = ROOT / '.github' / 'workflows' / 'checks.yml'
+
+#: Prints the files of a wheel without building it.
+LIST_PACKAGE = '''
+from setuptools import Distribution
+distribution = Distribution(dict(script_name='setup.py'))
+distribution.parse_config_files()
+command = distribution.get_command_obj('build_py')
+command.ensure_finalized()
+print(*command.get_outputs(), sep='\\n')
+'''
 
 
 @pytest.fixture(scope='module')
@@ -52,16 +63,14 @@ def test_changelog_has_a_section_for_this_version_or_the_next():
     assert sections[0] == 'Unreleased' or sections[0].startswith(f'{rsn_mm.__version__} ')
 
 
-def test_package_holds_its_modules_and_the_typing_marker(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    distribution = Distribution(dict(script_name='setup.py'))
-    distribution.parse_config_files()
-    command = distribution.get_command_obj('build_py')
-    command.ensure_finalized()
-    built = {path.removeprefix(command.build_lib).lstrip('/') for path in command.get_outputs()}
+def test_package_holds_its_modules_and_the_typing_marker():
+    # In a process of its own: setuptools must come before distutils.
+    done = subprocess.run([sys.executable, '-c', LIST_PACKAGE], cwd=ROOT, text=True, check=True,
+                          capture_output=True)
+    packed = {path.partition('/lib/')[2] for path in done.stdout.splitlines()}
     expected = {str(path.relative_to(ROOT)) for path in (ROOT / 'rsn_mm').rglob('*.py')}
-    assert built >= expected | {'rsn_mm/py.typed'}
-    assert all(path.startswith('rsn_mm/') for path in built)
+    assert packed >= expected | {'rsn_mm/py.typed'}
+    assert all(path.startswith('rsn_mm/') for path in packed)
 
 
 def test_workflow_runs_the_checks_of_the_repository(job):
