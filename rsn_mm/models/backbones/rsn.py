@@ -34,7 +34,7 @@ class Stem(nn.Module):
     backbone's ``init_cfg`` and against it.
     """
 
-    def __init__(self, norm_cfg: dict) -> None:
+    def __init__(self, norm_cfg: dict | None) -> None:
         super().__init__()
         self.conv = conv_norm(3, STEM_CHANNELS, 7, stride=2, norm_cfg=norm_cfg)
         self.pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)

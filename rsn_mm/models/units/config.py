@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from inspect import Parameter, signature
+from typing import Any
 
 from rsn_mm.errors import OptionError
 from rsn_mm.registry import UNITS
@@ -17,7 +18,7 @@ NEUTRAL = dict(num_branches=BRANCHES, variant='paper')
 
 
 def resolve_unit(unit: str | type | Mapping,
-                 options: Mapping[str, object]) -> tuple[type[ResidualUnit], dict[str, object]]:
+                 options: Mapping[str, Any]) -> tuple[type[ResidualUnit], dict[str, Any]]:
     """The class of a unit, and the options to make it with.
 
     Args:

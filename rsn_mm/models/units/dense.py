@@ -5,6 +5,8 @@ is inferred from the paper's argument that RSN has the connections of DenseNet, 
 where DenseNet concatenates them.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -32,7 +34,7 @@ class DenseUnit(ResidualUnit):
 
     def __init__(self, in_channels: int, planes: int, *, num_branches: int = BRANCHES,
                  branch_width: int | None = None, stride: int = 1, norm_cfg: dict | None,
-                 **common: int | bool) -> None:
+                 **common: Any) -> None:
         super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
         check_branches(self, num_branches)
         channels, convs = self.out_channels, num_branches * (num_branches + 1) // 2

@@ -4,6 +4,8 @@ The paper trains no OSNet. Width and stride are therefore our choice: the unit c
 RSB of four branches, and its first convolution has the stride, as in the RSB.
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from rsn_mm.registry import UNITS
@@ -53,7 +55,7 @@ class OSNetUnit(ResidualUnit):
 
     def __init__(self, in_channels: int, planes: int, *, num_branches: int = BRANCHES,
                  branch_width: int | None = None, stride: int = 1, norm_cfg: dict | None,
-                 **common: int | bool) -> None:
+                 **common: Any) -> None:
         super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
         check_branches(self, num_branches)
         channels, convs = self.out_channels, num_branches * (num_branches + 1) // 2

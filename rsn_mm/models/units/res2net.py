@@ -1,5 +1,7 @@
 """The unit of Res2Net (Gao et al., TPAMI 2020), which the paper's Table 3 compares with."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +36,7 @@ class Res2NetUnit(ResidualUnit):
 
     def __init__(self, in_channels: int, planes: int, *, num_branches: int = BRANCHES,
                  branch_width: int | None = None, stride: int = 1, norm_cfg: dict | None,
-                 **common: int | bool) -> None:
+                 **common: Any) -> None:
         super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
         check_branches(self, num_branches)
         if branch_width is None:

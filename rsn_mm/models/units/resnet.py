@@ -1,5 +1,7 @@
 """The units of ResNet (He et al., CVPR 2016), the baseline of the paper's Table 3."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from rsn_mm.registry import UNITS
@@ -28,7 +30,7 @@ class BasicUnit(_ResNetUnit):
     """The unit of ResNet-18: two 3x3 convolutions, the first with the unit's stride."""
 
     def __init__(self, in_channels: int, planes: int, *, stride: int = 1, norm_cfg: dict | None,
-                 **common: int | bool) -> None:
+                 **common: Any) -> None:
         super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
         self.convs = nn.Sequential(
             conv_norm(in_channels, planes, 3, stride=stride, norm_cfg=norm_cfg),
@@ -47,7 +49,7 @@ class Bottleneck(_ResNetUnit):
     """
 
     def __init__(self, in_channels: int, planes: int, *, stride: int = 1, norm_cfg: dict | None,
-                 **common: int | bool) -> None:
+                 **common: Any) -> None:
         super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
         self.convs = nn.Sequential(
             conv_norm(in_channels, planes, norm_cfg=norm_cfg),

@@ -1,5 +1,7 @@
 """Residual Steps Block, the unit of RSN (paper, section 3.1 and Fig. 2c)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -42,7 +44,7 @@ class ResidualStepsBlock(ResidualUnit):
 
     def __init__(self, in_channels: int, planes: int, *, num_branches: int = BRANCHES,
                  branch_width: int | None = None, variant: str = 'paper', stride: int = 1,
-                 norm_cfg: dict | None, **common: int | bool) -> None:
+                 norm_cfg: dict | None, **common: Any) -> None:
         super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
         check_branches(self, num_branches)
         if variant not in VARIANTS:
