@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 from rsn_mm.apis import optimize
+from rsn_mm.errors import OptionError
 from rsn_mm.models.units import BasicUnit
 from rsn_mm.optimization import estimator as optimization
 from rsn_mm.optimization.bfloat16 import SumInFloat32
@@ -183,7 +184,7 @@ def test_convolutions_are_packed_unless_a_compiler_does_it():
 def test_does_not_train():
     fast = optimize(estimator())
     assert not fast.train().training
-    with pytest.raises(RuntimeError, match='does not train'):
+    with pytest.raises(OptionError, match='cannot be trained'):
         fast.loss(*batch())
 
 
