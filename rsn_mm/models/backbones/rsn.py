@@ -7,6 +7,7 @@ Estimation", 2019.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule, initialize
@@ -155,7 +156,7 @@ class RSN(BaseModule):
             torch.channels_last if channels_last else torch.preserve_format)
         make_unit = partial(unit_class, norm_cfg=norm_cfg, with_cp=with_cp, **options)
         self.stem = Stem(norm_cfg)
-        self.stages = nn.ModuleList()
+        self.stages: Any = nn.ModuleList()
         for i in range(num_stages):
             last = i == num_stages - 1
             encoder = Encoder(STEM_CHANNELS if i == 0 else BASE_PLANES, num_blocks, make_unit)

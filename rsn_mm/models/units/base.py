@@ -1,5 +1,7 @@
 """What all residual units have in common."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from ..checkpointing import CheckpointedModule
@@ -69,7 +71,7 @@ class ResidualUnit(CheckpointedModule):
                 in_channels, self.out_channels, stride=stride, norm_cfg=norm_cfg, relu=False)
 
     @staticmethod
-    def default_expansion(depth: int, **options: object) -> int:
+    def default_expansion(depth: int, **options: Any) -> int:
         """The expansion in a network of a given depth, by default that of ResNets.
 
         Args:

@@ -55,7 +55,7 @@ def _argument_names(unit_class: type[ResidualUnit]) -> set[str]:
     """Arguments by name, also those that a class hands on to its base as ``**kwargs``."""
     names = set()
     for cls in unit_class.__mro__:
-        parameters = signature(cls.__init__).parameters.values()
+        parameters = signature(cls.__init__).parameters.values()  # type: ignore[misc]
         names |= {p.name for p in parameters if p.kind is not Parameter.VAR_KEYWORD}
         if not any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
             break

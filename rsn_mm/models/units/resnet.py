@@ -1,6 +1,6 @@
 """The units of ResNet (He et al., CVPR 2016), the baseline of the paper's Table 3."""
 
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -16,11 +16,11 @@ class _ResNetUnit(ResidualUnit):
     convs: nn.Sequential
 
     @property
-    def fuse(self) -> ConvNormAdd:
-        return self.convs[-1]
+    def fuse(self) -> ConvNormAdd:  # type: ignore[override]
+        return cast(ConvNormAdd, self.convs[-1])
 
     def features(self, x: Tensor) -> Tensor:
-        for conv in self.convs[:-1]:
+        for conv in list(self.convs)[:-1]:
             x = conv(x)
         return x
 
@@ -37,7 +37,7 @@ class BasicUnit(_ResNetUnit):
             conv_norm(planes, self.out_channels, 3, norm_cfg=norm_cfg, module=ConvNormAdd))
 
     @staticmethod
-    def default_expansion(depth: int, **options: object) -> int:
+    def default_expansion(depth: int, **options: Any) -> int:
         return 1
 
 
@@ -57,5 +57,5 @@ class Bottleneck(_ResNetUnit):
             conv_norm(planes, self.out_channels, norm_cfg=norm_cfg, module=ConvNormAdd))
 
     @staticmethod
-    def default_expansion(depth: int, **options: object) -> int:
+    def default_expansion(depth: int, **options: Any) -> int:
         return 4

@@ -57,14 +57,14 @@ class ResidualStepsBlock(ResidualUnit):
             base = planes if variant == 'paper' else in_channels
             width = scaled_width(base, BRANCH_WIDTH if branch_width is None else branch_width)
         self.split = conv_norm(in_channels, num_branches * width, stride=stride, norm_cfg=norm_cfg)
-        self.branches = nn.ModuleList(
+        self.branches: Any = nn.ModuleList(
             nn.ModuleList(conv_norm(width, width, 3, norm_cfg=norm_cfg) for _ in range(i + 1))
             for i in range(num_branches))
         self.fuse = conv_norm(
             num_branches * width, self.out_channels, norm_cfg=norm_cfg, module=ConvNormAdd)
 
     @staticmethod
-    def default_expansion(depth: int, variant: str = 'paper', **options: object) -> int:
+    def default_expansion(depth: int, variant: str = 'paper', **options: Any) -> int:
         return 1 if variant == 'released' else ResidualUnit.default_expansion(depth)
 
     @property
