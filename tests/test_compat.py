@@ -1,5 +1,7 @@
 """Every mend where its symptom is and where it is not, in fresh processes."""
 
+from textwrap import dedent
+
 import numpy as np
 import pytest
 from packaging.requirements import Requirement
@@ -7,7 +9,13 @@ from packaging.requirements import Requirement
 from rsn_mm.compat import stack
 from tests.fresh import ROOT, run_fresh, write_package
 
-COMPAT = ROOT / 'rsn_mm'  # `import compat` from there imports nothing else of the package
+#: The package without what its ``__init__`` does: importing one of its modules imports no other.
+BARE = f'''
+import sys, types
+package = types.ModuleType('rsn_mm')
+package.__path__ = [{str(ROOT / 'rsn_mm')!r}]
+sys.modules['rsn_mm'] = package
+'''
 LITE = ('mmcv._ext', 'torchvision')  # what the default set-up does not have
 IMPORT_EVERYTHING = '''
 import mmpose.apis, mmpose.models, mmpose.datasets, mmpose.visualization, mmdet.apis, mmdet.models
@@ -63,29 +71,29 @@ def test_a_missing_op_says_what_to_install_when_it_is_called():
 
 def test_the_loader_of_full_mmcv_is_left_alone(tmp_path):
     (tmp_path / '_ext.py').write_text('def nms(): return "compiled"\n')
-    out = run_fresh(f'''
+    out = run_fresh(BARE + dedent(f'''
         import mmcv
         mmcv.__path__.insert(0, {str(tmp_path)!r})
         from mmcv.utils import ext_loader
         before = ext_loader.load_ext
-        from compat import mmcv_extension
+        from rsn_mm.compat import mmcv_extension
         mmcv_extension.mend()
         assert ext_loader.load_ext is before
         print(ext_loader.load_ext('_ext', ['nms']).nms())
-        ''', [COMPAT])
+        '''))
     assert out == 'compiled\n'
 
 
 def test_the_loader_is_wrapped_once():
-    run_fresh('''
+    run_fresh(BARE + dedent('''
         from mmcv.utils import ext_loader
         before = ext_loader.load_ext
-        from compat import mmcv_extension
+        from rsn_mm.compat import mmcv_extension
         mmcv_extension.mend()
         wrapped = ext_loader.load_ext
         mmcv_extension.mend()
         assert ext_loader.load_ext is wrapped is not before
-        ''', [COMPAT], without=LITE)
+        '''), without=LITE)
 
 
 def test_compiled_ops_that_do_not_load_are_one_sentence(tmp_path):
@@ -151,18 +159,18 @@ def test_a_detector_of_mmdet_finds_boxes_without_compiled_ops():
 def test_torchvision_that_is_there_is_used(tmp_path):
     write_package(tmp_path, 'torchvision', version='0.99')
     write_package(tmp_path / 'torchvision', 'transforms', 'class ToPILImage: mine = True\n')
-    run_fresh('''
-        import compat
+    run_fresh(BARE + dedent('''
+        from rsn_mm import compat
         compat.apply()
         from mmpose.visualization.simcc_vis import ToPILImage
         import torchvision
         assert ToPILImage.mine and torchvision.__version__ == '0.99'
-        ''', [COMPAT, tmp_path])
+        '''), [tmp_path])
 
 
 def test_torchvision_that_is_absent_stays_absent_to_others():
-    out = run_fresh('''
-        import compat
+    out = run_fresh(BARE + dedent('''
+        from rsn_mm import compat
         compat.apply()
         from mmpose.visualization.simcc_vis import ToPILImage
         for line in ('import torchvision', 'import torchvision.transforms',
@@ -176,7 +184,7 @@ def test_torchvision_that_is_absent_stays_absent_to_others():
             ToPILImage()
         except ImportError as error:
             print(error)
-        ''', [COMPAT], without=LITE)
+        '''), without=LITE)
     assert out.startswith('ToPILImage needs torchvision')
 
 
@@ -207,12 +215,12 @@ def test_torchvision_made_for_another_torch_counts_as_absent(tmp_path):
 
 def test_pkg_resources_that_is_there_is_used(tmp_path):
     (tmp_path / 'pkg_resources.py').write_text('mine = True\n')
-    run_fresh('''
-        from compat import pkg_resources_finder
+    run_fresh(BARE + dedent('''
+        from rsn_mm.compat import pkg_resources_finder
         pkg_resources_finder.mend()
         import importlib, pkg_resources
         assert importlib.reload(pkg_resources).mine
-        ''', [COMPAT, tmp_path])
+        '''), [tmp_path])
 
 
 def test_mmengine_finds_packages_without_pkg_resources(tmp_path):

@@ -95,7 +95,7 @@ def test_tests_with_the_same_scores_and_writes_the_test_servers_file(trained, da
     ('test_dataloader.dataset.headbox_file=no.mat', 'no.mat does not exist'),
     ('test_dataloader.dataset.ann_file=test.json', 'has a labeled joint'),
     ('test_dataloader.dataset.ann_file=no.json', 'no.json does not exist'),
-    ('test_evaluator.format_only=True', 'set result_file'),
+    ('test_evaluator.format_only=True', 'needs a result_file'),
     ('train_dataloader.dataset.ann_file=../val/test.json', 'has no joints to train on'),
     ('val_dataloader.dataset.headbox_file=None', 'headbox_file of the dataset is not set'),
     ('val_evaluator.result_file=preds.mat', 'result_file preds.mat is written once'),

@@ -22,7 +22,7 @@ def test_the_same_weights_give_the_same_heatmaps(stages):
     theirs, mine = networks.build_pair(case, CPU)
     images = networks.random_images(2, case.size_wh, CPU)
     expected = networks.last_heatmaps(theirs, images)()
-    assert expected.std() > 0.1
+    assert expected.std() > 0.01
     with torch.no_grad():
         found = optimize(mine).heatmaps(images)
     assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()

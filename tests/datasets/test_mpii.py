@@ -225,7 +225,7 @@ def test_joints_of_another_shape_in_the_file_of_head_boxes(tmp_path):
 
 
 @pytest.mark.parametrize('write, message', [
-    (lambda path: path.unlink(), 'does not exist .*PCKh is measured by the head boxes'),
+    (lambda path: path.unlink(), 'does not exist .*PCKh needs the head boxes'),
     (lambda path: path.write_bytes(b'<html>404</html>' * 20), 'cannot be read as a MATLAB file'),
     (lambda path: path.write_bytes(path.read_bytes()[:300]), 'cannot be read as a MATLAB file'),
     (lambda path: path.write_text(json.dumps([])), 'cannot be read as a MATLAB file'),

@@ -10,9 +10,8 @@ from mmpose.registry import DATASETS, METRICS
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from rsn_mm.datasets.checks import DataError
+from rsn_mm.errors import ExistingFileError, OptionError, OutputError
 from rsn_mm.evaluation import CocoMetric
-from rsn_mm.files import check_new_file, write_json, write_matlab
 from tests.tools.tiny_run import draw_persons
 
 SAMPLE = Path(__file__).parents[3] / 'shared' / 'data' / 'coco_sample' / 'person_keypoints.json'
@@ -105,27 +104,11 @@ def test_formatting_alone_measures_nothing_and_writes_one_file(annotations, tmp_
 
 
 def test_what_would_write_nothing_or_over_a_file_is_refused(tmp_path):
-    with pytest.raises(DataError, match='without a result_file writes nothing'):
+    with pytest.raises(OptionError, match='needs a result_file'):
         CocoMetric(format_only=True)
     there = tmp_path / 'there.json'
     there.write_text('mine')
-    with pytest.raises(DataError, match='result_file .*there.json is there already'):
+    with pytest.raises(ExistingFileError, match='result_file .*there.json is there already'):
         CocoMetric(result_file=str(there))
-    with pytest.raises(DataError, match=r'expected a file ending with \.json'):
+    with pytest.raises(OutputError, match=r'expected a file ending with \.json'):
         CocoMetric(result_file=str(tmp_path / 'x.txt'))
-    with pytest.raises(DataError, match='its folder cannot be made'):
-        check_new_file(there / 'x.json', '.json', 'OUT')
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path):
-    with pytest.raises(ValueError):
-        write_json(tmp_path / 'x.json', [1., float('nan')], 'OUT')
-    with pytest.raises(TypeError):
-        write_json(tmp_path / 'x.json', [1., object()], 'OUT')
-    with pytest.raises(TypeError):
-        write_matlab(tmp_path / 'x.mat', dict(good=np.ones(3), bad=object()), 'OUT')
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / 'x.json').write_text('mine')
-    with pytest.raises(DataError, match='is there already'):
-        write_json(tmp_path / 'x.json', [1], 'OUT')
-    assert (tmp_path / 'x.json').read_text() == 'mine'

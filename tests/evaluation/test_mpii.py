@@ -8,7 +8,7 @@ from mmpose.evaluation.metrics import MpiiPCKAccuracy
 from scipy.io import loadmat
 
 from rsn_mm.datasets import MpiiDataset
-from rsn_mm.datasets.checks import DataError
+from rsn_mm.errors import DataError, ExistingFileError, RsnMmError
 from rsn_mm.evaluation import MpiiPCKh, mpii
 from tests import mpii_files
 from tests.mpii_files import ANNOTATIONS, HEAD_BOXES
@@ -171,7 +171,7 @@ def test_predictions_are_written_in_the_order_of_the_annotations_counting_from_1
     np.testing.assert_allclose(written, predictions.astype(np.float64) + 1, atol=1e-4)
     assert [p.name for p in path.parent.iterdir()] == ['pred.mat']
 
-    with pytest.raises(DataError, match='pred.mat is there already'):
+    with pytest.raises(ExistingFileError, match='pred.mat is there already'):
         MpiiPCKh(result_file=str(path))
     # Beside the metrics it is the same file.
     both = tmp_path / 'both.mat'
@@ -184,7 +184,7 @@ def test_a_result_file_that_appears_meanwhile_is_not_written_over(tmp_path):
     path = tmp_path / 'pred.mat'
     metric = MpiiPCKh(result_file=str(path), format_only=True)
     path.write_text('mine')
-    with pytest.raises(DataError, match='pred.mat is there already'):
+    with pytest.raises(ExistingFileError, match='pred.mat is there already'):
         evaluate(metric, samples_of(tmp_path, predictions_near(persons)))
     assert path.read_text() == 'mine'
 
@@ -199,11 +199,11 @@ def test_missing_persons_are_named(tmp_path):
 
 
 @pytest.mark.parametrize('options, message', [
-    (dict(format_only=True), 'set result_file'),
+    (dict(format_only=True), 'needs a result_file'),
     (dict(result_file='pred.json'), 'pred.json: expected a file ending with .mat'),
 ])
 def test_options_that_make_no_sense(options, message):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(RsnMmError, match=message):
         MpiiPCKh(**options)
 
 
