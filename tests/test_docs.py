@@ -3,19 +3,22 @@
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
+from mmengine.utils import import_modules_from_strings
 
 from benchmarks import machine
 from rsn_mm.apis import Predictor
-from rsn_mm.registry import DATASETS
+from rsn_mm.registry import DATASETS, UNITS
 from tests.conversion.samples import released
 from tests.doc_blocks import Block, Stage, blocks_of, commands_of, inside, outside_of_blocks
 from tests.fresh import ROOT
@@ -184,6 +187,28 @@ def built(cfg: Config) -> None:
             MODELS.build(cfg.model[part])
 
 
+def build_with_a_unit_of_ones_own(stage: Stage, names: dict) -> None:
+    """The module that the config imports is written, and its backbone built."""
+    package = stage.folder / 'my_package'
+    package.mkdir()
+    (package / '__init__.py').touch()
+    (package / 'units.py').write_text('''
+from rsn_mm.models.units import BasicUnit
+from rsn_mm.registry import UNITS
+
+@UNITS.register_module()
+class MyUnit(BasicUnit):
+    def __init__(self, *args, groups, **options):
+        super().__init__(*args, **options)
+''')
+    try:
+        with mock.patch.object(sys, 'path', [str(stage.folder), *sys.path]):
+            import_modules_from_strings(**names['custom_imports'])
+        build_backbone(stage, names)
+    finally:
+        UNITS.module_dict.pop('MyUnit', None)
+
+
 def build_backbone(stage: Stage, names: dict) -> None:
     init_default_scope('mmpose')
     with torch.device('meta'):
@@ -277,6 +302,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
     'docs/evaluation.md': [
         ('.venv/bin/python tools/test.py configs/rsn/rsn18_coco-256x192.py', parse),
         ('.venv/bin/python tools/test.py configs/rsn/rsn18_coco-256x192.py', parse),
+        ('.venv/bin/python tools/test.py configs/rsn/rsn50x4-ensemble_coco.py', parse),
         ('.venv/bin/python tools/detect_persons.py', parse),
         ('.venv/bin/python tools/test.py configs/rsn/rsn50x4-ensemble_coco.py', parse),
         ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", config),
@@ -303,6 +329,9 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
     'docs/networks.md': [
         ('python tools/get_flops.py --markdown', partial(
             run, more='configs/rsn/rsn18_coco-256x192.py')),
+        ("backbone=dict(type='rsn_mm.RSN', unit='rsb'", partial(python, after=build_backbone)),
+        ("custom_imports=dict(imports=['rsn_mm', 'my_package.units']", partial(
+            python, after=build_with_a_unit_of_ones_own)),
         ('backbone=dict(', partial(python, after=build_backbone)),
     ],
     'docs/performance.md': [
@@ -325,6 +354,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
     'docs/training.md': [
         ('data/coco/annotations', shown),
         ('export PYTHON=.venv/bin/python', parse),
+        ("_base_ = ['configs/_base_/schedule_paper.py']", config),
         ('Training rsn18_lsp-128x96', shown),
         ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", config),
         ('.venv/bin/python tools/train.py configs/rsn/rsn18-released_mpii-256x256.py', parse),

@@ -1,8 +1,8 @@
-# RSN-18 on 7,640 photographs of the Leeds Sports Pose Extended set; one and a half hours on a core.
+# RSN-18 on 7,640 photographs of the Leeds Sports Pose Extended set; two hours on one core.
 _base_ = ['./rsn18_lsp-128x96.py']
 
 train_dataloader = dict(batch_size=16, dataset=dict(ann_file='train_large.json'))
-max_epochs = 12
+max_epochs = 20
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=100, by_epoch=False),

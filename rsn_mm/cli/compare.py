@@ -21,7 +21,8 @@ from .run_folder import latest_checkpoint
 from .running import run_command
 from .sweep import Run, Sweep, read_sweep
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+#: Runs a command of this package in a process of its own.
+RSN_MM = (sys.executable, '-m', 'rsn_mm.cli')
 #: Files in the folder of a run.
 CONFIG, LOG, METRICS, RESULT = 'config.py', 'log.txt', 'metrics.json', 'result.json'
 #: Columns, where the output is no terminal that knows its width.
@@ -133,11 +134,11 @@ def commands(folder: Path) -> Iterator[Command]:
     """What a run consists of: training, or what is left of it, and the evaluation."""
     train = folder / 'train'
     config = str(folder / CONFIG)
-    yield [sys.executable, str(TOOLS / 'train.py'), config, '--work-dir', str(train), '--resume',
+    yield [*RSN_MM, 'train', config, '--work-dir', str(train), '--resume',
            '--no-validate']
     checkpoint = latest_checkpoint(Config(dict(work_dir=str(train))))
     (folder / METRICS).unlink(missing_ok=True)
-    yield [sys.executable, str(TOOLS / 'test.py'), config, str(checkpoint), '--work-dir',
+    yield [*RSN_MM, 'test', config, str(checkpoint), '--work-dir',
            str(folder / 'test'), '--out', str(folder / METRICS)]
 
 

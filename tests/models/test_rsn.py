@@ -318,7 +318,7 @@ def test_zero_init_makes_units_identities(unit):
 
 @pytest.mark.parametrize('arguments, message', [
     (dict(depth=34), r'depth=34, expected one of \[18, 50, 101\]'),
-    (dict(unit='resnext'), r"unit='resnext', expected one of \['basic', 'bottleneck', "),
+    (dict(unit='resnext'), r"unit='resnext', expected one of \[.*'basic', 'bottleneck', "),
     (dict(unit='json'), "unit='json', expected one of"),  # a module
     (dict(unit='torch.nn.Conv2d'), "unit='torch.nn.Conv2d', expected one of"),
     (dict(unit=dict(num_branches=4)), 'unit=None, expected one of'),
