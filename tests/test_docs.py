@@ -295,6 +295,10 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('.venv/bin/python tools/convert_checkpoint.py ours.pth theirs.pth', partial(
             run, before=without_theirs)),
     ],
+    'docs/comparison.md': [
+        ('.venv/bin/python tools/compare.py configs/compare/lsp.yml', parse),
+        ('.venv/bin/python tools/train.py configs/rsn/rsn18_lsp-large-128x96.py', parse),
+    ],
     'docs/conventions.md': [
         ('import numpy as np', python),
         ('import torch', python),
