@@ -43,6 +43,12 @@ class ExtendBBox(BaseTransform):
 
     Raises:
         OptionError: If the box has neither width nor height, or is not finite.
+
+    Example:
+        >>> extend = rsn_mm.datasets.transforms.ExtendBBox(fixed=(0.25, 0.5))
+        >>> sample = extend(dict(bbox=np.array([[10., 20., 50., 100.]])))
+        >>> sample['bbox_center'].tolist(), sample['bbox_scale'].tolist()
+        ([[30.0, 60.0]], [[50.0, 120.0]])
     """
 
     def __init__(self, fixed: Pair = (0., 0.), random: Pair = (0., 0.)) -> None:
@@ -95,6 +101,14 @@ class HalfBodyBBox(BaseTransform):
 
     Raises:
         OptionError: If an argument is not as described.
+
+    Example:
+        >>> half = rsn_mm.datasets.transforms.HalfBodyBBox(
+        ...     prob=1, extension=(0, 0), upper_body_ids=[0, 1, 2, 3])
+        >>> joints = np.array([[[10., 10.], [30., 10.], [10., 50.], [30., 50.], [20., 90.]]])
+        >>> sample = half(dict(keypoints=joints, keypoints_visible=np.ones((1, 5))))
+        >>> sample['bbox_center'].tolist(), sample['bbox_scale'].tolist()  # without the last joint
+        ([[20.0, 30.0]], [[20.0, 40.0]])
     """
 
     def __init__(self, prob: float = 0.3, min_labeled: int = 3, extension: Pair = (0.6, 0.8),
@@ -140,6 +154,15 @@ class ScaleRotateBBox(BaseTransform):
         rotation: Largest angle in degrees; the angle is drawn uniformly to both sides: 45 on COCO,
             60 on MPII.
         rotation_prob: Probability of a rotation.
+
+    Example:
+        >>> augment = rsn_mm.datasets.transforms.ScaleRotateBBox(
+        ...     scale=(1, 1), shrink=0.5, rotation=45, rotation_prob=1)
+        >>> sample = augment(dict(bbox_scale=np.array([[40., 60.]])))
+        >>> sample['bbox_scale'].tolist()
+        [[20.0, 30.0]]
+        >>> bool(abs(sample['bbox_rotation'][0]) <= 45)
+        True
     """
 
     def __init__(self, scale: Pair = (0.75, 1.25), shrink: float = 0.8, rotation: float = 45.,

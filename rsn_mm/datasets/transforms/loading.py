@@ -36,6 +36,17 @@ class LoadImage(mmpose_transforms.LoadImage):
     Raises:
         FileNotFoundError: If the file does not exist.
         DataError: If the file is truncated or not an image.
+
+    Example:
+        >>> import mmcv
+        >>> load = rsn_mm.datasets.transforms.LoadImage()
+        >>> _ = mmcv.imwrite(np.zeros((90, 120, 3), np.uint8), 'whole.png')
+        >>> load(dict(img_path='whole.png'))['img_shape']  # height, width
+        (90, 120)
+        >>> np.fromfile('whole.png', np.uint8)[:-20].tofile('cut.png')
+        >>> load(dict(img_path='cut.png'))
+        Traceback (most recent call last):
+        rsn_mm.errors.DataError: cut.png: truncated image of ... bytes; fetch the file again
     """
 
     def __init__(self, **kwargs) -> None:

@@ -22,6 +22,14 @@ class PackInputSizes(BaseTransform):
 
     Raises:
         OptionError: If the sizes are not as described.
+
+    Example:
+        >>> pack = rsn_mm.datasets.transforms.PackInputSizes([(48, 64), (72, 96)])
+        >>> packed = pack(dict(
+        ...     img=np.zeros((90, 120, 3), np.uint8), bbox_center=np.array([[50., 45.]]),
+        ...     bbox_scale=np.array([[40., 60.]]), keypoints=np.zeros((1, 17, 2))))
+        >>> [(size, tuple(image.shape)) for size, image in packed['inputs'].items()]
+        [((48, 64), (3, 64, 48)), ((72, 96), (3, 96, 72))]
     """
 
     def __init__(self, input_sizes: Sequence[Sequence[int]]) -> None:

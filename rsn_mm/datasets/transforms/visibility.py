@@ -30,6 +30,14 @@ class LoadVisibility(BaseTransform):
 
     Raises:
         DataError: If joints are missing, not finite, or have other flags.
+
+    Example:
+        >>> load = rsn_mm.datasets.transforms.LoadVisibility()
+        >>> raw = dict(keypoints=[30, 40, 2, 50, 60, 1, 0, 0, 0])  # x, y, flag of three joints
+        >>> sample = load(dict(keypoints=np.array([[[30., 40.], [50., 60.], [0., 0.]]]),
+        ...                    keypoints_visible=np.array([[1., 1., 0.]]), raw_ann_info=raw))
+        >>> sample['keypoints_visible'].tolist()
+        [[2.0, 1.0, 0.0]]
     """
 
     def __init__(self, flags: str = 'coco') -> None:
