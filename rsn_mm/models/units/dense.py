@@ -30,6 +30,13 @@ class DenseUnit(ResidualUnit):
         num_branches: Number of 3x3 convolutions, 2 or more.
         branch_width: Growth where the base is 64: ``b = planes * branch_width // 64``. By default
             it is such that the unit costs as much as an RSB of four branches.
+
+    Example:
+        >>> unit = rsn_mm.models.units.DenseUnit(64, 64, branch_width=16, norm_cfg=None)
+        >>> tuple(unit(torch.zeros(1, 64, 16, 12)).shape)
+        (1, 64, 16, 12)
+        >>> [layer.in_channels for layer in unit.layers]  # each sees all before it
+        [16, 32, 48, 64]
     """
 
     def __init__(self, in_channels: int, planes: int, *, num_branches: int = BRANCHES,

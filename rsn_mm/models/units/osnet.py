@@ -51,6 +51,13 @@ class OSNetUnit(ResidualUnit):
         num_branches: Number of streams, 2 or more. OSNet has 4.
         branch_width: Channels of a stream where the base is 64: ``b = planes * branch_width //
             64``. By default it is such that the unit costs as much as an RSB of four branches.
+
+    Example:
+        >>> unit = rsn_mm.models.units.OSNetUnit(64, 64, stride=2, norm_cfg=None)
+        >>> tuple(unit(torch.zeros(1, 64, 16, 12)).shape)
+        (1, 64, 8, 6)
+        >>> [len(stream) for stream in unit.streams]  # convolutions of each stream
+        [1, 2, 3, 4]
     """
 
     def __init__(self, in_channels: int, planes: int, *, num_branches: int = BRANCHES,

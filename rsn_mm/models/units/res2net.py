@@ -32,6 +32,13 @@ class Res2NetUnit(ResidualUnit):
         num_branches: Number of scales, 2 or more.
         branch_width: Channels of a split where the base is 64: ``b = planes * branch_width // 64``.
             The default is 26 with expansion and 40 without, for any ``num_branches``.
+
+    Example:
+        >>> unit = rsn_mm.models.units.Res2NetUnit(64, 64, expansion=4, norm_cfg=None)
+        >>> tuple(unit(torch.zeros(1, 64, 16, 12)).shape)
+        (1, 256, 16, 12)
+        >>> unit.fused_features  # y1 is the split without a convolution
+        ('y2', 'y3', 'y4', 'y1')
     """
 
     def __init__(self, in_channels: int, planes: int, *, num_branches: int = BRANCHES,

@@ -27,7 +27,15 @@ class _ResNetUnit(ResidualUnit):
 
 @UNITS.register_module(name='basic')
 class BasicUnit(_ResNetUnit):
-    """The unit of ResNet-18: two 3x3 convolutions, the first with the unit's stride."""
+    """The unit of ResNet-18: two 3x3 convolutions, the first with the unit's stride.
+
+    Example:
+        >>> unit = rsn_mm.models.units.BasicUnit(64, 128, stride=2, norm_cfg=None)
+        >>> tuple(unit(torch.zeros(1, 64, 16, 12)).shape)
+        (1, 128, 8, 6)
+        >>> [conv.kernel_size for conv in unit.convs]
+        [(3, 3), (3, 3)]
+    """
 
     def __init__(self, in_channels: int, planes: int, *, stride: int = 1, norm_cfg: dict | None,
                  **common: Any) -> None:
@@ -46,6 +54,13 @@ class Bottleneck(_ResNetUnit):
     """The unit of ResNet-50: 1x1, 3x3 (with the unit's stride) and 1x1 convolutions.
 
     With four stages of these units the network is MSPN.
+
+    Example:
+        >>> unit = rsn_mm.models.units.Bottleneck(256, 64, expansion=4, norm_cfg=None)
+        >>> tuple(unit(torch.zeros(1, 256, 16, 12)).shape)
+        (1, 256, 16, 12)
+        >>> [conv.out_channels for conv in unit.convs]
+        [64, 64, 256]
     """
 
     def __init__(self, in_channels: int, planes: int, *, stride: int = 1, norm_cfg: dict | None,

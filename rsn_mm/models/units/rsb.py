@@ -40,6 +40,16 @@ class ResidualStepsBlock(ResidualUnit):
             branches at "unchanged capacity" and does not give widths.
         variant: The base of the width: the level's planes (``'paper'``) or the unit's input
             channels (``'released'``, as in the released code).
+
+    Example:
+        >>> unit = rsn_mm.models.units.ResidualStepsBlock(
+        ...     64, 64, expansion=4, stride=2, norm_cfg=None)
+        >>> tuple(unit(torch.zeros(1, 64, 16, 12)).shape)
+        (1, 256, 8, 6)
+        >>> [len(branch) for branch in unit.branches]  # convolutions of each branch
+        [1, 2, 3, 4]
+        >>> unit.branches[0][0].in_channels  # width of a branch
+        26
     """
 
     def __init__(self, in_channels: int, planes: int, *, num_branches: int = BRANCHES,
