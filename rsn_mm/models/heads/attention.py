@@ -39,6 +39,14 @@ class SqueezeExcitation(BaseModule):
             and no norm.
 
     Shapes: (B, channels, H, W) to the same.
+
+    Example:
+        >>> from rsn_mm.models.heads.attention import SqueezeExcitation
+        >>> attention = SqueezeExcitation(channels=64)
+        >>> tuple(attention(torch.zeros(2, 64, 16, 12)).shape)
+        (2, 64, 16, 12)
+        >>> attention.channel_path[0].out_channels  # 64 / 16
+        4
     """
 
     def __init__(self, channels: int, reduction: int = REDUCTION,
@@ -70,6 +78,14 @@ class ConvBlockAttention(BaseModule):
             norm, as in the formulas of the paper on CBAM.
 
     Shapes: (B, channels, H, W) to the same.
+
+    Example:
+        >>> from rsn_mm.models.heads.attention import ConvBlockAttention
+        >>> attention = ConvBlockAttention(channels=64, kernel_size=5)
+        >>> tuple(attention(torch.zeros(2, 64, 16, 12)).shape)
+        (2, 64, 16, 12)
+        >>> tuple(attention.spatial_path.weight.shape)  # from mean and maximum to one map
+        (1, 2, 5, 5)
     """
 
     def __init__(self, channels: int, reduction: int = REDUCTION, kernel_size: int = 7,
