@@ -31,6 +31,15 @@ class CocoMetric(mmpose_metrics.CocoMetric):
     Raises:
         OptionError: If ``format_only`` is set without ``result_file``.
         OutputError: If ``result_file`` exists or cannot be written.
+
+    Example:
+        >>> from rsn_mm.evaluation.coco import as_result
+        >>> as_result(dict(img_id=7, category_id=1, score=0.9,
+        ...                keypoints=np.array([[12.34567, 20., 0.8]])))
+        {'image_id': 7, 'category_id': 1, 'keypoints': [12.346, 20.0, 1], 'score': 0.9}
+        >>> rsn_mm.evaluation.CocoMetric(format_only=True)
+        Traceback (most recent call last):
+        rsn_mm.errors.OptionError: CocoMetric: format_only=True needs a result_file to write to
     """
 
     def __init__(self, *args, result_file: str | None = None, format_only: bool = False,

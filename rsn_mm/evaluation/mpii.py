@@ -44,6 +44,16 @@ class MpiiPCKh(MpiiPCKAccuracy):
         OptionError: If ``format_only`` is set without ``result_file``.
         OutputError: If ``result_file`` exists or cannot be written.
         DataError: If the data have no head boxes, or persons are missing from the result file.
+
+    Example:
+        >>> metric = rsn_mm.evaluation.MpiiPCKh(
+        ...     result_file='predictions.mat', format_only=True, prefix='mpii')
+        >>> metric.process([], [dict(id=0, pred_instances=dict(keypoints=np.zeros((1, 16, 2))))])
+        >>> metric.results[0]['pred_coords'].shape
+        (1, 16, 2)
+        >>> rsn_mm.evaluation.MpiiPCKh(format_only=True, prefix='mpii')
+        Traceback (most recent call last):
+        rsn_mm.errors.OptionError: MpiiPCKh: format_only=True needs a result_file to write to
     """
 
     def __init__(self, result_file: str | None = None, format_only: bool = False,
