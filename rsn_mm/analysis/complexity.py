@@ -31,6 +31,15 @@ class Complexity:
             convolutions behind their resize, as the papers count.
         gflops_all_heads: Of all heatmaps, as in training.
         prm_gflops: What of ``gflops`` the Pose Refine Machine, or the attention in its place, adds.
+
+    Example:
+        >>> from mmengine.config import Config
+        >>> size = rsn_mm.apis.measure(Config(dict(model=dict(
+        ...     type='TopdownPoseEstimator', backbone=dict(type='rsn_mm.RSN', depth=18),
+        ...     head=dict(type='rsn_mm.MultiStageRSNHead', num_stages=1, out_channels=17,
+        ...               decoder=dict(type='rsn_mm.RSNHeatmap', input_size=(192, 256)))))))
+        >>> size.input_size_wh, round(size.gflops, 1), round(size.params / 1e6, 1)
+        ((192, 256), 2.4, 13.4)
     """
 
     input_size_wh: tuple[int, int]

@@ -42,7 +42,19 @@ class ImageByImage(nn.Module):
 
 
 class OptimizedEstimator(TopdownPoseEstimator):
-    """An estimator that predicts but does not train, made by :func:`optimize`."""
+    """An estimator that predicts but does not train, made by :func:`optimize`.
+
+    Example:
+        >>> from mmpose.registry import MODELS
+        >>> codec = dict(type='rsn_mm.RSNHeatmap', input_size=(48, 64))
+        >>> model = MODELS.build(dict(
+        ...     type='TopdownPoseEstimator',
+        ...     backbone=dict(type='rsn_mm.RSN', num_blocks=(1, 1, 1, 1), unit_channels=16),
+        ...     head=dict(type='rsn_mm.MultiStageRSNHead', num_stages=1, unit_channels=16,
+        ...               out_channels=17, decoder=codec)))
+        >>> tuple(rsn_mm.apis.optimize(model).heatmaps(torch.zeros(2, 3, 64, 48)).shape)
+        (2, 17, 16, 12)
+    """
 
     input_dtype: torch.dtype
 

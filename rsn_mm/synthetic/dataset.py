@@ -34,6 +34,13 @@ class SyntheticCocoDataset(CocoDataset):
     Raises:
         OptionTypeError: An argument is not known, or follows from another.
         OptionError: A value is out of its range, or ``data_root`` holds data of other options.
+
+    Example:
+        >>> people = rsn_mm.datasets.SyntheticCocoDataset(
+        ...     'people', num_images=2, workers=1, scene=dict(size_wh=(96, 96), people_max=1))
+        loading annotations ... index created!
+        >>> len(people), people[0]['keypoints'].shape  # persons; joints of one of them
+        (2, (1, 17, 2))
     """
 
     def __init__(self, data_root: str = 'data/synthetic', split: str = 'train',
