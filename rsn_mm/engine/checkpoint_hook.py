@@ -58,6 +58,12 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     Args:
         kwargs: Of mmengine's ``CheckpointHook``.
+
+    Example:
+        >>> from rsn_mm.registry import HOOKS
+        >>> hook = HOOKS.build(dict(type='rsn_mm.CheckpointHook', interval=5, max_keep_ckpts=1))
+        >>> hook.interval, hook.backend_args
+        (5, {'backend': 'rsn_mm_checkpoints'})
     """
 
     def __init__(self, *args, **kwargs) -> None:

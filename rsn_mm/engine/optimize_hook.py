@@ -26,6 +26,14 @@ class OptimizeHook(Hook):
 
     Raises:
         OptionError: If ``dtype`` is neither, or if the model has no test-time form.
+
+    Example:
+        >>> from rsn_mm.registry import HOOKS
+        >>> HOOKS.build(dict(type='rsn_mm.OptimizeHook', dtype='bf16')).dtype
+        torch.bfloat16
+        >>> rsn_mm.engine.OptimizeHook(dtype='fp16')
+        Traceback (most recent call last):
+        rsn_mm.errors.OptionError: OptimizeHook: dtype='fp16', expected one of ('fp32', 'bf16')
     """
 
     priority = 'VERY_LOW'
