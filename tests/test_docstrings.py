@@ -9,6 +9,9 @@ import pytest
 import torch
 
 import rsn_mm
+from rsn_mm.datasets import transforms
+from rsn_mm.models import units
+from rsn_mm.models.heads import attention
 
 #: What every example may use without importing it.
 GLOBALS = dict(rsn_mm=rsn_mm, np=np, torch=torch)
@@ -17,8 +20,15 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(rsn_mm.__path__
 PUBLIC = [
     rsn_mm.models.RSN, rsn_mm.models.MultiStageRSNHead, rsn_mm.models.PoseRefineMachine,
     rsn_mm.models.CoarseToFineLoss, rsn_mm.models.Ensemble, rsn_mm.models.PretrainedResNet,
-    rsn_mm.models.units.ResidualUnit, rsn_mm.codecs.RSNHeatmap, rsn_mm.checkpoints.convert,
+    units.ResidualUnit, rsn_mm.codecs.RSNHeatmap, rsn_mm.checkpoints.convert,
     rsn_mm.checkpoints.to_mmpose,
+    units.ResidualStepsBlock, units.Res2NetUnit, units.DenseUnit, units.OSNetUnit,
+    units.BasicUnit, units.Bottleneck, attention.SqueezeExcitation, attention.ConvBlockAttention,
+    transforms.LoadImage, transforms.LoadVisibility, transforms.ExtendBBox,
+    transforms.HalfBodyBBox, transforms.ScaleRotateBBox, transforms.PackInputSizes,
+    rsn_mm.datasets.SyntheticCocoDataset, rsn_mm.evaluation.CocoMetric,
+    rsn_mm.evaluation.MpiiPCKh, rsn_mm.apis.Complexity, rsn_mm.apis.OptimizedEstimator,
+    rsn_mm.engine.OptimizeHook, rsn_mm.engine.CheckpointHook,
 ]
 
 
