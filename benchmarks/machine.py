@@ -40,8 +40,14 @@ def _processor() -> str:
     return match[1].strip() if match else platform.processor() or platform.machine()
 
 
+def forms_on(device: torch.device) -> dict[str, torch.dtype]:
+    """Those of :data:`DTYPES` that the test-time form has on a device."""
+    return {name: dtype for name, dtype in DTYPES.items()
+            if dtype != torch.float16 or device.type == 'cuda'}
+
+
 def matmul_rates(device: torch.device) -> dict[str, float]:
-    """Floating-point operations per second in a large matrix product, by :data:`DTYPES`."""
+    """Floating-point operations per second in a large matrix product, by name of the type."""
     size = MATRIX_SIZES.get(device.type, MATRIX_SIZES['cpu'])
 
     def rate(dtype: torch.dtype) -> float:
@@ -49,7 +55,7 @@ def matmul_rates(device: torch.device) -> dict[str, float]:
         times = run_race({'product': lambda: matrix @ matrix}, MATRIX_ROUNDS, device)['product']
         return 2 * size**3 / min(times.seconds)
 
-    return {name: rate(dtype) for name, dtype in DTYPES.items()}
+    return {name: rate(dtype) for name, dtype in forms_on(device).items()}
 
 
 def count_flops(call: Callable[[], object]) -> float:

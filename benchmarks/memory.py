@@ -36,8 +36,7 @@ def training_memory(device: torch.device) -> dict[str, int]:
 def _peak(name: str, device: torch.device, amp: bool = False, with_cp: bool = False,
           parts: int = 1) -> int:
     case = Case()
-    model_cfg = networks.mmpose_model(case) if name == REFERENCE else networks.our_model(
-        case, channels_last=True)
+    model_cfg = networks.mmpose_model(case) if name == REFERENCE else networks.our_model(case)
     if with_cp:
         model_cfg['backbone']['with_cp'] = True
     model = networks.build(model_cfg, device)

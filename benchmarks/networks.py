@@ -66,13 +66,13 @@ class Case:
                 for kernel_size in RSNHeatmap(self.size_wh).kernel_sizes]
 
 
-def our_model(case: Case, variant: str = 'released', channels_last: bool = False) -> dict:
+def our_model(case: Case, variant: str = 'released') -> dict:
     """Model config of our estimator."""
     return dict(
         type='TopdownPoseEstimator',
         data_preprocessor=_preprocessor(),
         backbone=dict(type='rsn_mm.RSN', depth=case.depth, num_stages=case.stages,
-                      variant=variant, channels_last=channels_last),
+                      variant=variant),
         head=dict(type='rsn_mm.MultiStageRSNHead', num_stages=case.stages,
                   out_channels=case.joints, decoder=case.codec),
         test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=False))

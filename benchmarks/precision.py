@@ -11,7 +11,8 @@ from mmpose.registry import MODELS
 from rsn_mm.apis import optimize
 from rsn_mm.checkpoints.fitting import load_strictly
 from rsn_mm.models.configs import model_config
-from rsn_mm.optimization.estimator import DTYPES
+
+from .machine import forms_on
 
 QUANTILES = (0.5, 0.9, 0.99, 1.)
 
@@ -30,7 +31,7 @@ def keypoint_shifts(data_config: str, checkpoint: str,
     plain = MODELS.build(model_config(cfg))
     load_strictly(plain, checkpoint)
     plain.to(device).eval()
-    forms = {name: optimize(plain, dtype=dtype) for name, dtype in DTYPES.items()}
+    forms = {name: optimize(plain, dtype=dtype) for name, dtype in forms_on(device).items()}
     shifts: dict[str, list[np.ndarray]] = {name: [] for name in forms}
     for batch in Runner.build_dataloader(cfg.test_dataloader):
         expected = _keypoints(plain, batch)

@@ -23,14 +23,14 @@ def rows(race: Race, rates: dict[str, float]) -> list[tuple[str, ...]]:
     """Contestant, ms per call, samples per second, ratio, share of the matrix product's rate.
 
     Args:
-        rates: Floating-point operations per second of a matrix product, ``'fp32'`` and ``'bf16'``.
+        rates: Floating-point operations per second of a matrix product, by :data:`DTYPES`.
     """
     ratios = race.ratios()
     found = []
     for name, times in race.times.items():
         share = ''
         if name in race.flops:
-            rate = rates['bf16' if 'bf16' in name else 'fp32']
+            rate = next((rates[key] for key in rates if key in name), rates['fp32'])
             share = f'{race.flops[name] / times.median / rate:.0%}'
         found.append((
             name, spread(times, MS), f'{race.items / times.median:,.1f}',

@@ -12,17 +12,18 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
 from rsn_mm.apis import optimize
-from rsn_mm.optimization.estimator import DTYPES
+from rsn_mm.optimization.training_graphs import TrainingGraphs
 
 from . import networks
 from .data import BATCH_SIZE, batch_times, evaluation_runners, loaders, times_by_transform
-from .machine import count_flops
+from .machine import count_flops, forms_on
 from .memory import training_memory
 from .networks import Case
 from .precision import QUANTILES, keypoint_shifts
 from .timing import REFERENCE, Race, run_race
 
 RSN18, RSN18X4 = Case(), Case(stages=4)
+RSN50, RSN50X2, RSN50X4 = Case(50), Case(50, stages=2), Case(50, stages=4)
 #: Largest number of rounds in a long race.
 LONG_ROUNDS = 3
 
@@ -107,44 +108,60 @@ def loader(settings: Settings) -> Iterator[Race]:
         yield race
 
 
-def train(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
+def train(settings: Settings) -> Iterator[Race]:
     """Forward, loss, accuracy and backward. MMPose's head does not compute its accuracy in bf16."""
-    for case in (RSN18, RSN18X4):
+    on_gpu = settings.device.type == 'cuda'
+    batch_size = 32 if on_gpu else 8
+    for case in (RSN18, RSN50, RSN50X4) if on_gpu else (RSN18, RSN18X4, RSN50X2):
         images = networks.random_images(batch_size, case.size_wh, settings.device)
         samples = {name: networks.training_samples(batch_size, case, cfg, settings.device)
                    for name, cfg in networks.target_transforms(case).items()}
         theirs, mine = networks.build_pair(case, settings.device)
-        fast = networks.build(networks.our_model(case, channels_last=True), settings.device)
-        fast.load_state_dict(mine.state_dict())
-        contestants = {
-            REFERENCE: networks.training_step(theirs, images, samples[REFERENCE]),
-            'ours': networks.training_step(fast, images, samples['ours']),
-            'ours, bf16 AMP': networks.training_step(fast, images, samples['ours'], amp=True),
-        }
+
+        def twin(case: Case = case, mine: TopdownPoseEstimator = mine) -> TopdownPoseEstimator:
+            model = networks.build(networks.our_model(case), settings.device)
+            model.load_state_dict(mine.state_dict())
+            return model
+
+        contestants = {REFERENCE: networks.training_step(theirs, images, samples[REFERENCE])}
+        if on_gpu:
+            for name, amp in (('ours', False), ('ours, bf16 AMP', True)):
+                model = twin().train()
+                with torch.autocast('cuda', torch.bfloat16, enabled=amp):
+                    TrainingGraphs(model, images).install()
+                contestants[name] = networks.training_step(model, images, samples['ours'], amp)
+            contestants['ours, no CUDA graphs'] = networks.training_step(
+                mine, images, samples['ours'])
+        else:
+            contestants['ours'] = networks.training_step(mine, images, samples['ours'])
+            contestants['ours, bf16 AMP'] = networks.training_step(
+                mine, images, samples['ours'], amp=True)
         if settings.compile:
-            compiled = networks.build(networks.our_model(case, channels_last=True), settings.device)
-            compiled.load_state_dict(mine.state_dict())
+            compiled = twin()
             compiled.forward = torch.compile(compiled.forward)
             contestants['ours, compiled, bf16 AMP'] = networks.training_step(
                 compiled, images, samples['ours'], amp=True)
+        # The operations of a graph are not counted, but they are those of plain training.
+        flops = {REFERENCE: count_flops(contestants[REFERENCE]),
+                 'ours': count_flops(networks.training_step(mine, images, samples['ours']))}
         yield Race('training step', f'{case}, batch {batch_size}', run_race(
-            contestants, settings.rounds, settings.device), items=batch_size, flops={
-                name: count_flops(contestants[name]) for name in (REFERENCE, 'ours')})
+            contestants, settings.rounds, settings.device), items=batch_size, flops=flops)
 
 
 def forward(settings: Settings) -> Iterator[Race]:
     """The last heatmaps of a batch of images, without the flip test."""
-    for case in (RSN18, RSN18X4):
+    on_gpu = settings.device.type == 'cuda'
+    for case in (RSN18, RSN50, RSN50X4) if on_gpu else (RSN18, RSN18X4, RSN50X2):
         theirs, mine = networks.build_pair(case, settings.device)
         forms = _forms(mine, settings.compile)
-        for batch_size in (1, 8, 32):
+        for batch_size in (1, 8, 32, 128) if on_gpu else (1, 8, 32):
             images = networks.random_images(batch_size, case.size_wh, settings.device)
             yield _forward_race(case, theirs, forms, images, settings)
 
 
 def _forms(model: TopdownPoseEstimator, compiled: bool) -> dict[str, TopdownPoseEstimator]:
     forms = {}
-    for name, dtype in DTYPES.items():
+    for name, dtype in forms_on(next(model.parameters()).device).items():
         forms[f'optimized {name}'] = optimize(model, dtype=dtype)
         if compiled:
             forms[f'optimized {name}, compiled'] = optimize(model, dtype=dtype, compile=True)
@@ -162,8 +179,13 @@ def _forward_race(case: Case, theirs: TopdownPoseEstimator, forms: dict, images:
         if name != REFERENCE:
             difference = ((call() - expected).abs().max() / expected.abs().max()).item()
             facts[f'{name}, largest difference'] = f'{difference:.1e} of the largest value'
-    flops = {name: count_flops(call) for name, call in contestants.items()
-             if 'compiled' not in name}
+    flops = {REFERENCE: count_flops(contestants[REFERENCE])}
+    for name, model in forms.items():
+        if 'compiled' not in name:
+            # The operations of a compiled network or of a graph cannot be counted.
+            graphs, model.graphs = model.graphs, None
+            flops[name] = count_flops(contestants[name])
+            model.graphs = graphs
     return Race('forward', f'{case}, batch {len(images)}',
                 run_race(contestants, settings.rounds, settings.device),
                 items=len(images), flops=flops, facts=facts)

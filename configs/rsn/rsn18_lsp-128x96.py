@@ -3,7 +3,7 @@ _base_ = ['../_base_/default_runtime.py', '../_base_/rsn_model.py']
 
 codec = dict(type='rsn_mm.RSNHeatmap', input_size=(96, 128))
 model = dict(
-    backbone=dict(depth=18, zero_init_residual=True, channels_last=True),
+    backbone=dict(depth=18, zero_init_residual=True),
     head=dict(out_channels=14, decoder=codec, loss=dict(topk=14)))
 
 dataset_type = 'AicDataset'

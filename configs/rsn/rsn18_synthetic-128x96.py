@@ -4,7 +4,7 @@ _base_ = ['../_base_/default_runtime.py', '../_base_/rsn_model.py']
 # -- often changed: how much data, how long ----------------------------------------------------
 codec = dict(type='rsn_mm.RSNHeatmap', input_size=(96, 128))
 model = dict(
-    backbone=dict(depth=18, zero_init_residual=True, channels_last=True),
+    backbone=dict(depth=18, zero_init_residual=True),
     head=dict(out_channels=17, decoder=codec, loss=dict(topk=17)))
 dataset_type = 'rsn_mm.SyntheticCocoDataset'
 data = dict(

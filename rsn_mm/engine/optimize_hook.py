@@ -22,25 +22,25 @@ class OptimizeHook(Hook):
     its own model back, and an ensemble its own members.
 
     Args:
-        dtype: ``'fp32'`` or ``'bf16'``.
+        dtype: ``'fp32'``, ``'bf16'`` or, on a GPU, ``'fp16'``.
 
     Raises:
-        OptionError: If ``dtype`` is neither, or if the model has no test-time form.
+        OptionError: If ``dtype`` is none of these, or if the model has no test-time form.
 
     Example:
         >>> from rsn_mm.registry import HOOKS
         >>> HOOKS.build(dict(type='rsn_mm.OptimizeHook', dtype='bf16')).dtype
         torch.bfloat16
-        >>> rsn_mm.engine.OptimizeHook(dtype='fp16')
+        >>> rsn_mm.engine.OptimizeHook(dtype='int8')
         Traceback (most recent call last):
-        rsn_mm.errors.OptionError: OptimizeHook: dtype='fp16', expected one of ('fp32', 'bf16')
+        rsn_mm.errors.OptionError: OptimizeHook: dtype='int8', expected fp32, bf16, fp16
     """
 
     priority = 'VERY_LOW'
 
     def __init__(self, dtype: str = 'fp32') -> None:
         if dtype not in DTYPES:
-            raise OptionError(f'OptimizeHook: dtype={dtype!r}, expected one of {tuple(DTYPES)}')
+            raise OptionError(f'OptimizeHook: dtype={dtype!r}, expected {", ".join(DTYPES)}')
         self.dtype = DTYPES[dtype]
         self._original: Any = None
 

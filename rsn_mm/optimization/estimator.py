@@ -13,10 +13,11 @@ from rsn_mm.errors import OptionError, OptionTypeError
 from rsn_mm.models import RSN, MultiStageRSNHead
 
 from .bfloat16 import to_bfloat16
+from .cuda_graphs import CudaGraphs
 from .packed_conv import pack_convs
 
-#: Types of a test-time form by their short names.
-DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16}
+#: Types of a test-time form by their short names; float16 is for GPUs.
+DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 #: Input pixels that each CPU thread handles at a time, four images of 256x192. The features of more
 #: pixels would leave the cache before the next layer reads them.
 PIXELS_PER_THREAD = 4 * 256 * 192
@@ -57,11 +58,14 @@ class OptimizedEstimator(TopdownPoseEstimator):
     """
 
     input_dtype: torch.dtype
+    graphs: CudaGraphs | None = None  #: replays the network on a GPU
 
     def heatmaps(self, inputs: Tensor) -> Tensor:
         """The last heatmaps (B, K, H, W), float32, of preprocessed images (B, 3, H, W)."""
+        if inputs.is_cuda and self.graphs is not None:
+            return self.graphs(self._compute_heatmaps, inputs)
         parts = 1
-        if inputs.device.type == 'cpu':
+        if inputs.is_cpu:
             pixels = inputs[:, 0].numel()
             parts = max(math.ceil(pixels / (torch.get_num_threads() * PIXELS_PER_THREAD)), 1)
         return torch.cat([self._compute_heatmaps(part) for part in inputs.chunk(parts)])
@@ -85,9 +89,15 @@ class OptimizedEstimator(TopdownPoseEstimator):
     def train(self, mode: bool = True) -> 'OptimizedEstimator':
         return super().train(False)
 
+    def _apply(self, fn: object, recurse: bool = True) -> 'OptimizedEstimator':
+        if self.graphs is not None:
+            self.graphs.clear()  # the weights move
+        return super()._apply(fn, recurse)
+
 
 def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
-             compile: bool | dict = False, channels_last: bool = True) -> OptimizedEstimator:
+             compile: bool | dict = False, channels_last: bool = True,
+             cuda_graphs: bool = True) -> OptimizedEstimator:
     """Copy an estimator into a form that makes the same predictions faster.
 
     The result is exact up to rounding. Batch norms are folded into the convolutions before them,
@@ -97,12 +107,16 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
 
     Args:
         model: An estimator with a :class:`MultiStageRSNHead`. It is not changed.
-        dtype: Type of weights and features, ``torch.bfloat16`` or ``torch.float32``; by default
-            that of the model. In bfloat16, the few layers and sums that keypoints are most
-            sensitive to stay in float32. float16 would overflow on heatmaps of 0..255.
+        dtype: Type of weights and features, one of :data:`DTYPES`; by default that of the model. In
+            bfloat16, the few layers and sums that keypoints are most sensitive to stay in float32.
+            float16 is for models on a GPU. Its steps are an eighth of those of bfloat16, and it
+            ends at 65,504, far above heatmaps of 0..255.
         compile: Compile the network with frozen weights. The first batch of each size then takes
             half a minute or more. A dict is passed to ``torch.compile`` as its arguments.
         channels_last: Compute in the channels-last memory format.
+        cuda_graphs: On a GPU, start all kernels of the network at once, see :class:`CudaGraphs`.
+            A network with a backbone whose computation depends on the values of its input needs
+            ``False``. A compiled network has no graphs of this kind.
 
     Raises:
         OptionTypeError: If the model is of another kind, its head is of another kind, or ``dtype``
@@ -119,7 +133,11 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
         raise OptionTypeError(f'optimize: compile={compile!r}, expected True, False or a dict of '
                               'arguments of torch.compile')
     if dtype not in DTYPES.values():
-        raise OptionTypeError(f'optimize: dtype={dtype}, expected torch.float32 or torch.bfloat16')
+        raise OptionTypeError(
+            f'optimize: dtype={dtype}, expected one of {[str(known) for known in DTYPES.values()]}')
+    if dtype == torch.float16 and next(model.parameters()).is_cpu:
+        raise OptionTypeError('optimize: dtype=torch.float16 for a model on a processor, expected '
+                              'a GPU, or torch.float32 or torch.bfloat16')
     fast = copy.deepcopy(model)
     # The class changes only `predict`; parts and settings are the estimator's own.
     fast.__class__ = OptimizedEstimator
@@ -133,6 +151,9 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     fast.input_dtype = dtype
     if dtype == torch.bfloat16:
         fast.input_dtype = to_bfloat16(fast, parts)
+    else:
+        for part in parts:
+            part.to(dtype)
     if compile is False:
         last = fast.head.predictors[-1]
         last[-1] = ImageByImage(last[-1])
@@ -142,6 +163,8 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     for part in parts:
         part.to(memory_format=memory_format)
     fast.backbone.memory_format = memory_format
+    if compile is False and cuda_graphs:
+        fast.graphs = CudaGraphs()
     if compile is not False:
         # Frozen weights are constants, which the compiler can bring into the best layout.
         arguments = dict(options=dict(freezing=True)) if compile is True else compile

@@ -50,7 +50,8 @@ class Predictor:
         checkpoint: File with exactly the weights of the config's model. It is read as weights only.
             Checkpoints of other code must be converted first, see :mod:`rsn_mm.conversion`.
         device: Device of the model; by default the GPU if there is one.
-        dtype: ``torch.bfloat16`` or ``torch.float32``, see :func:`optimize`.
+        dtype: ``torch.float32``, ``torch.bfloat16`` or, on a GPU, ``torch.float16``, see
+            :func:`optimize`.
 
     Raises:
         MissingFileError: If the config does not exist.

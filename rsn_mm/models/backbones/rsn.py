@@ -98,7 +98,8 @@ class RSN(BaseModule):
         zero_init_residual: Start every residual unit as the identity, with its last norm at 0. The
             network then learns faster at first; the reference does not do it.
         channels_last: Compute in this memory format, in which convolutions are faster on most
-            CPUs and with AMP on GPUs. The result is the same up to rounding.
+            CPUs and on GPUs. ``False`` keeps the format of the input. The result is the same up
+            to rounding.
         init_cfg: Initialization. The default is that of the released code: Kaiming-normal in the
             encoders and torch's own elsewhere. ``dict(type='rsn_mm.PretrainedResNet', ...)`` loads
             a ResNet into the first stage.
@@ -125,7 +126,7 @@ class RSN(BaseModule):
                  num_blocks: Sequence[int] | None = None, expansion: int | None = None,
                  branch_width: int | None = None, stage_skips: bool = True,
                  frozen_stages: int = -1, norm_eval: bool = False,
-                 zero_init_residual: bool = False, channels_last: bool = False,
+                 zero_init_residual: bool = False, channels_last: bool = True,
                  init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
         _check_choice('depth', depth, NUM_BLOCKS)
