@@ -26,13 +26,13 @@ train_dataloader = dict(
 val_dataloader = dict(batch_size=64, num_workers=4, dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
 
-max_epochs = 60
-train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+max_epochs = 14
+train_cfg = dict(max_epochs=max_epochs, val_interval=7)
 optim_wrapper = dict(type='rsn_mm.AmpOptimWrapper')
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=300, by_epoch=False),
+    dict(type='LinearLR', start_factor=0.1, begin=0, end=150, by_epoch=False),
     dict(type='PolyLR', power=1, eta_min=0, begin=0, end=max_epochs, by_epoch=True,
          convert_to_iter_based=True),
 ]
 auto_scale_lr = dict(base_batch_size=64)
-default_hooks = dict(checkpoint=dict(interval=10, max_keep_ckpts=1))
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=1))
