@@ -88,7 +88,7 @@ def _refusal(message: str) -> str:
     if found:
         return (f'it holds more than weights ({found[1]}), and loading that would run code from '
                 'the file')
-    found = re.search(r'WeightsUnpickler error: (.+)', message)
+    found = re.search(r'WeightsUnpickler error:\s*(.+)', message)
     reason = f' ({found[1]})' if found else ''
     return f'it is not a file of torch that holds nothing but weights{reason}'
 

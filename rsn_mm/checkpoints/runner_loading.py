@@ -33,7 +33,7 @@ def without_program(checkpoint: Any) -> Any:
     return checkpoint
 
 
-def load_from_anywhere(filename: str, map_location: Any = None) -> Any:
+def load_from_rsn_mm(filename: str, map_location: Any = None) -> Any:
     """Load a checkpoint as mmengine's loaders do.
 
     Args:
@@ -55,7 +55,7 @@ def _made_harmless(load: Callable) -> Callable:
     return load_from_storage
 
 
-CheckpointLoader.register_scheme(('', *WEB, *LISTS), load_from_anywhere, force=True)
+CheckpointLoader.register_scheme(('', *WEB, *LISTS), load_from_rsn_mm, force=True)
 # Storage that needs a client of its own.
 CheckpointLoader.register_scheme([r'(\S+\:)?s3://', r'(\S+\:)?petrel://'],
                                  _made_harmless(load_from_ceph), force=True)
