@@ -2,7 +2,6 @@
 
 import pickle
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from rsn_mm.files import check_new_file, written_whole
 
 from .downloads import download, web_address
 from .formats import SAFETENSORS, TORCH, format_of
-from .values import check_values
+from .values import check_dataset_meta, check_values
 
 
 def read(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
@@ -28,8 +27,8 @@ def read(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
 
     Raises:
         CheckpointError: If the file does not exist, cannot be downloaded, is damaged or of another
-            format, holds objects that could only be loaded by running code, or has weights that
-            are no finite numbers.
+            format, holds objects that could only be loaded by running code, or has weights or a
+            description of joints that cannot be used.
     """
     address = web_address(str(path))
     file = Path(path).expanduser() if address is None else download(address)
@@ -49,7 +48,7 @@ def read(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
         raise CheckpointError(
             f'{name} cannot be read; it is damaged, incomplete or not a checkpoint of torch '
             f'({type(error).__name__}: {" ".join(str(error).split())[:200]})') from error
-    _check_meta(checkpoint, name)
+    check_dataset_meta(checkpoint, name)
     check_values(checkpoint, name)
     return checkpoint
 
@@ -69,17 +68,6 @@ def _read(file: Path, map_location: Any) -> Any:
     # From memory, so that nobody can shorten the file while it is in use.
     tensors = load(file.read_bytes())
     return dict(state_dict={key: value.to(map_location) for key, value in tensors.items()})
-
-
-def _check_meta(checkpoint: Any, name: str) -> None:
-    """Refuse a description of the joints that refers to a config, which would be run to read it."""
-    meta = checkpoint.get('meta') if isinstance(checkpoint, Mapping) else None
-    dataset_meta = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
-    if isinstance(dataset_meta, Mapping) and 'from_file' in dataset_meta:
-        raise CheckpointError(
-            f'{name} is refused: its meta.dataset_meta names the config '
-            f'{dataset_meta["from_file"]!r} (from_file), which is a program; expected the names '
-            'of the joints themselves')
 
 
 def _refusal(message: str) -> str:

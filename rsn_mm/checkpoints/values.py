@@ -1,4 +1,4 @@
-"""Whether the tensors in a checkpoint can be the weights of a network."""
+"""Whether what a checkpoint holds can be used: its weights, and its description of the joints."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,15 +48,51 @@ def fault_of(name: str, tensor: Tensor) -> str | None:
         return 'is sparse or nested'
     if tensor.is_quantized:
         return 'is quantized'
-    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        return 'has more elements than the file has numbers'
     if tensor.is_complex():
         return 'has complex numbers'
     if not tensor.is_floating_point():
         is_number = name.rpartition('.')[2] in FLOATING
         return f'has integers ({tensor.dtype})' if is_number else None
-    # torch does not compare 8-bit numbers.
-    values = tensor.float() if tensor.element_size() == 1 else tensor
+    values = _numbers_of(tensor)
     if values.isfinite().all():
         return None
     return 'has NaN in it' if values.isnan().any() else 'has infinite numbers'
+
+
+def _numbers_of(tensor: Tensor) -> Tensor:
+    """The numbers in memory of a tensor, which a small file can claim to be terabytes."""
+    storage = tensor.untyped_storage()
+    if tensor.numel() * tensor.element_size() > storage.nbytes():
+        tensor = torch.empty(0, dtype=tensor.dtype, device=tensor.device).set_(storage)
+    return tensor.float() if tensor.element_size() == 1 else tensor  # torch tests no 8-bit numbers
+
+
+def check_dataset_meta(checkpoint: Any, what: str) -> None:
+    """Refuse a checkpoint whose description of the joints, ``meta.dataset_meta``, is none.
+
+    Args:
+        checkpoint: Content of the file. It may have no such entry.
+        what: What names the checkpoint to the user.
+
+    Raises:
+        CheckpointError: If it is not a dict, refers to a config, which would be run to read it, or
+            has ``flip_indices`` that are not a permutation of its joints.
+    """
+    meta = checkpoint.get('meta') if isinstance(checkpoint, Mapping) else None
+    found = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
+    if found is None:
+        return
+    where = f'{what} is refused: its meta.dataset_meta'
+    if not isinstance(found, Mapping):
+        raise CheckpointError(f'{where} is a {type(found).__name__}, expected a dict')
+    if 'from_file' in found:
+        raise CheckpointError(
+            f'{where} names the config {found["from_file"]!r} (from_file), which is a program; '
+            'expected the names of the joints themselves')
+    flip = found.get('flip_indices')
+    joints = found.get('num_keypoints', len(flip) if isinstance(flip, list) else None)
+    if flip is not None and not (isinstance(flip, list) and isinstance(joints, int)
+                                 and all(type(index) is int for index in flip)
+                                 and sorted(flip) == list(range(joints))):
+        raise CheckpointError(f'{where} has flip_indices={flip!r} and num_keypoints={joints!r}, '
+                              'expected each joint once')

@@ -107,6 +107,11 @@ REFUSED: dict[str, tuple[Callable, str]] = {
     'a config to read the joints from': (
         change(meta=dict(dataset_meta=dict(from_file='program.py', num_keypoints=17))),
         r"meta.dataset_meta names the config 'program.py' \(from_file\), which is a program"),
+    # descriptions of joints that would end in a crash of the GPU or in wrong joints
+    'no dict of joints': (change(meta=dict(dataset_meta='coco')), 'is a str, expected a dict'),
+    'joints to swap that do not exist': (
+        change(meta=dict(dataset_meta=dict(num_keypoints=17, flip_indices=[10**9] * 17))),
+        r'has flip_indices=\[1000000000, .*, expected each joint once'),
     # files that would write elsewhere
     'tar': (tar, 'is refused: it is an archive of tar'),
     'zip': (traversing_zip, 'is refused: it is an archive of ZIP'),
@@ -130,8 +135,6 @@ REFUSED: dict[str, tuple[Callable, str]] = {
     'complex': (change_weight(lambda weight: weight + 1j), f': {WEIGHT} has complex numbers, '),
     'sparse': (change_weight(torch.Tensor.to_sparse), f': {WEIGHT} is sparse or nested, {DENSE}'),
     'meta': (change_weight(lambda weight: weight.to('meta')), f': {WEIGHT} is on the meta device'),
-    'a terabyte': (change_weight(lambda weight: torch.zeros(1).expand(10**6, 10**6)),
-                   f': {WEIGHT} has more elements than the file has numbers, {DENSE}'),
 }
 
 
