@@ -89,7 +89,7 @@ class NumberArray(np.ndarray):
         # A file may call the class with arguments of its choice, which count for nothing.
         return super().__new__(cls, 0)
 
-    def __setstate__(self, state: tuple) -> None:  # type: ignore[override]
+    def __setstate__(self, state: tuple) -> None:
         _, shape, kind, is_fortran, data = state
         dtype = numpy_type(kind)
         if not (isinstance(shape, tuple) and isinstance(data, bytes)
@@ -97,9 +97,9 @@ class NumberArray(np.ndarray):
                 and math.prod(shape) * dtype.itemsize == len(data)):
             raise pickle.UnpicklingError(f'the file has an array of shape {shape!r} and type '
                                          f'{dtype} with another amount of data')
-        super().__setstate__((1, shape, dtype, bool(is_fortran), data))
+        super().__setstate__((1, shape, dtype, np.bool_(is_fortran), data))
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> str | tuple:
         return self.view(np.ndarray).__reduce__()
 
 
