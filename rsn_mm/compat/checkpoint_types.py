@@ -97,7 +97,7 @@ class NumberArray(np.ndarray):
                 and math.prod(shape) * dtype.itemsize == len(data)):
             raise pickle.UnpicklingError(f'the file has an array of shape {shape!r} and type '
                                          f'{dtype} with another amount of data')
-        super().__setstate__((1, shape, dtype, np.bool_(is_fortran), data))
+        super().__setstate__((1, shape, dtype, bool(is_fortran), data))  # type: ignore[arg-type]
 
     def __reduce__(self) -> str | tuple:
         return self.view(np.ndarray).__reduce__()
