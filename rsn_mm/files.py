@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,19 @@ from rsn_mm.errors import ExistingFileError, OutputError
 FilePath = str | os.PathLike
 #: Dots per inch of a figure.
 FIGURE_DPI = 150
+#: What may be a part of the name of a file: no separator of folders, and not too long.
+NAME_PART = re.compile(r'[\w.-]{1,64}')
+
+
+def name_part(value: object, number: int) -> str:
+    """A value from data, such as an id, as a part of the name of a file.
+
+    Args:
+        value: The value. Somebody else may have chosen it, so that it may lead to another folder.
+        number: Takes its place if it cannot be a part of a name.
+    """
+    text = str(value)
+    return text if NAME_PART.fullmatch(text) else f'sample{number}'
 
 
 def check_new_file(path: FilePath, what: str, ending: str = '', overwrite: bool = False) -> None:

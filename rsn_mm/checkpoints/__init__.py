@@ -6,6 +6,7 @@ therefore stands above this package.
 
 from rsn_mm.errors import CheckpointError
 
+from . import runner_loading  # noqa: F401  (registers)
 from .files import read, write
 
 __all__ = ['CheckpointError', 'read', 'write']

@@ -1,43 +1,73 @@
 """Checkpoint files: read without running code from them, written whole or not at all."""
 
-import os
 import pickle
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import torch
-from mmengine.dist import barrier
 
 from rsn_mm.errors import CheckpointError, OutputError
 from rsn_mm.files import check_new_file, written_whole
 
-WEB = ('http://', 'https://')
+from .downloads import download, web_address
+from .formats import SAFETENSORS, TORCH, format_of
+from .values import check_dataset_meta, check_values
 
 
-def read(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU.
+def read(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:
+    """Read a checkpoint of torch or of safetensors. Nothing that the file contains is run.
 
     Args:
-        path: A file or a web address.
+        path: A file, a web address, or a name such as ``'torchvision://resnet50'``.
+        map_location: Where the tensors go, as of ``torch.load``; by default the CPU.
+
+    Returns:
+        What torch saved. For a file of safetensors, its tensors in the entry ``state_dict``.
 
     Raises:
-        CheckpointError: If the file does not exist, is damaged, or holds objects that could only be
-            loaded by running code.
+        CheckpointError: If the file does not exist, cannot be downloaded, is damaged or of another
+            format, holds objects that could only be loaded by running code, or has weights or a
+            description of joints that cannot be used.
     """
-    file = download(str(path)) if str(path).startswith(WEB) else Path(path)
+    address = web_address(str(path))
+    file = Path(path).expanduser() if address is None else download(address)
+    name = f'checkpoint {path}'
+    if address is not None:
+        name += f', downloaded to {file} (remove this file to download it again),'
     if not file.is_file():
         found = 'is not a file' if file.exists() else 'does not exist'
-        raise CheckpointError(f'checkpoint {path} {found}')
+        raise CheckpointError(f'{name} {found}')
     try:
-        return torch.load(file, map_location='cpu', weights_only=True)
+        checkpoint = _read(file, map_location)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f'checkpoint {path} is refused: {_refusal(str(error))}') from error
+        raise CheckpointError(f'{name} is refused: {_refusal(str(error))}') from error
+    except CheckpointError as error:
+        raise CheckpointError(f'{name} {error}') from error.__cause__
     except Exception as error:
         raise CheckpointError(
-            f'checkpoint {path} cannot be read; it is damaged, incomplete or not a checkpoint of '
-            f'torch ({type(error).__name__}: {" ".join(str(error).split())[:200]})') from error
+            f'{name} cannot be read; it is damaged, incomplete or not a checkpoint of torch '
+            f'({type(error).__name__}: {" ".join(str(error).split())[:200]})') from error
+    check_dataset_meta(checkpoint, name)
+    check_values(checkpoint, name)
+    return checkpoint
+
+
+def _read(file: Path, map_location: Any) -> Any:
+    kind = format_of(file)
+    if kind == TORCH:
+        return torch.load(file, map_location=map_location, weights_only=True)
+    if kind != SAFETENSORS:
+        raise CheckpointError(f'is refused: it is {kind}, expected a checkpoint of torch or of '
+                              'safetensors')
+    try:
+        from safetensors.torch import load  # an optional package
+    except ImportError as error:
+        raise CheckpointError('is a file of safetensors, and the package that reads it is not '
+                              'installed; mend it with: pip install safetensors') from error
+    # From memory, so that nobody can shorten the file while it is in use.
+    tensors = load(file.read_bytes())
+    return dict(state_dict={key: value.to(map_location) for key, value in tensors.items()})
 
 
 def _refusal(message: str) -> str:
@@ -46,34 +76,9 @@ def _refusal(message: str) -> str:
     if found:
         return (f'it holds more than weights ({found[1]}), and loading that would run code from '
                 'the file')
-    found = re.search(r'WeightsUnpickler error: (.+)', message)
+    found = re.search(r'WeightsUnpickler error:\s*(.+)', message)
     reason = f' ({found[1]})' if found else ''
     return f'it is not a file of torch that holds nothing but weights{reason}'
-
-
-def download(address: str) -> Path:
-    """Download a file into torch's cache, once for all processes of a machine.
-
-    Returns:
-        The path of the file in the cache.
-
-    Raises:
-        CheckpointError: If the download fails, or the file does not match the checksum in its name.
-    """
-    file = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(address).path).name
-    # mmengine does not know the local rank in runs over gloo.
-    if os.environ.get('LOCAL_RANK', '0') == '0' and not file.exists():
-        checksum = torch.hub.HASH_REGEX.search(file.name)
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(
-                address, str(file), hash_prefix=checksum and checksum[1])
-        except (OSError, RuntimeError) as error:  # network or disk; checksum
-            raise CheckpointError(
-                f'checkpoint {address} cannot be downloaded to {file}: {error}; download it by '
-                'hand and give the path of the file instead') from error
-    barrier()
-    return file
 
 
 def check_destination(path: str | Path, source: str | Path, overwrite: bool = False) -> None:

@@ -17,6 +17,7 @@ from rsn_mm.codecs.rsn_heatmap import HEATMAP_SCALE
 from rsn_mm.datasets.checks import leaf_datasets, source_of, transforms_of
 from rsn_mm.datasets.transforms import LoadVisibility
 from rsn_mm.errors import CommandError, DataError
+from rsn_mm.files import name_part
 
 from .configs import load_config
 from .options import add_config_options
@@ -115,8 +116,10 @@ def browse_dataset(args: argparse.Namespace) -> None:
     written = 0
     for dataset in datasets:
         for sample in load_samples(dataset, args.number):
-            name = f'{written:05d}_{Path(sample["img_path"]).stem}_{sample.get("id")}.jpg'
-            cv2.imwrite(str(out_dir / name), draw(cfg, dataset, sample, args.mode))
+            part = name_part(sample.get('id'), written)
+            path = out_dir / f'{written:05d}_{Path(sample["img_path"]).stem}_{part}.jpg'
+            if not cv2.imwrite(str(path), draw(cfg, dataset, sample, args.mode)):
+                raise CommandError(f'{path} cannot be written')
             written += 1
     print(f'{written} pictures in {out_dir}')
 

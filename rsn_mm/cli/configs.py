@@ -21,10 +21,13 @@ def load_config(path: str | os.PathLike, cfg_options: dict) -> Config:
     """Load a config and merge ``--cfg-options`` into it.
 
     Raises:
-        CommandError: If there is no such file.
+        CommandError: If there is no such file, or it is not Python. Other formats look like data,
+            but mmengine's reader of YAML runs what a file tells it to.
     """
     if not os.path.isfile(path):
         raise CommandError(f'config {path} does not exist')
+    if Path(path).suffix != '.py':
+        raise CommandError(f'config {path}: expected a Python file (.py)')
     cfg = Config.fromfile(path)
     # Before any other option is applied, so that these see the final entries.
     cfg.merge_from_dict(cfg_options)

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 
 from rsn_mm.checkpoints.fitting import check_fit, read_parameters
 from rsn_mm.datasets.annotation_files import explain_failure
+from rsn_mm.datasets.bbox_files import check_bbox_file
 from rsn_mm.engine import LogProcessor
 from rsn_mm.errors import CommandError, DataError, ForeignCheckpointError, RsnMmError
 
@@ -64,7 +65,10 @@ def build_runner(cfg: Config, verbose: bool = False) -> Runner:
 
     Raises:
         OptionError: If the environment variables of the launcher are missing.
+        DataError: If the detections of a dataset are not a JSON file.
     """
+    for loop in ('train', 'val', 'test'):
+        check_bbox_file((cfg.get(f'{loop}_dataloader') or {}).get('dataset') or {})
     distributed.prepare(cfg)
     kind = (cfg.get('log_processor') or {}).get('type')
     short = not verbose and kind in ('rsn_mm.LogProcessor', LogProcessor)
@@ -105,6 +109,7 @@ def build_dataset(dataset_cfg: dict) -> object:
     Raises:
         DataError: If it could not be built and its files tell why.
     """
+    check_bbox_file(dataset_cfg)
     try:
         return DATASETS.build(dataset_cfg)
     except Exception as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from rsn_mm.datasets.bbox_files import check_bbox_file
 from rsn_mm.errors import CommandError
 
 #: Where COCO's images without annotations lie, under data_root.
@@ -34,6 +35,7 @@ def set_data(cfg: Config, args: argparse.Namespace) -> None:
                        bbox_file=os.path.join(root, str(TEST_DEV['bbox_file'])))
     if args.detections is not None:
         dataset.bbox_file = args.detections
+    check_bbox_file(dataset)
     if (args.test_dev or args.detections) and not os.path.isfile(dataset.bbox_file):
         raise CommandError(f'detections {dataset.bbox_file} do not exist; '
                            'tools/detect_persons.py makes them, --detections names them')

@@ -10,6 +10,7 @@ from mmpose.engine.hooks import PoseVisualizationHook as MMPoseVisualizationHook
 from mmpose.structures import PoseDataSample, merge_data_samples
 
 from rsn_mm.errors import OptionError
+from rsn_mm.files import name_part
 from rsn_mm.registry import HOOKS
 
 
@@ -73,7 +74,7 @@ class PoseVisualizationHook(MMPoseVisualizationHook):
             path = Path(sample.img_path)
             image = mmcv.imfrombytes(
                 get(str(path), backend_args=self.backend_args), channel_order='rgb')
-            name = f'{path.stem}_{sample.get("id", index)}'
+            name = f'{path.stem}_{name_part(sample.get("id", index), index)}'
             out_file = None
             if self.out_dir is not None:
                 out_file = str(self._folder(runner) / folder / f'{name}.jpg')

@@ -1,9 +1,7 @@
 """ImageNet weights of a ResNet in the stem and the first stage's encoder."""
 
-from pathlib import Path
 from typing import Any
 
-import mmengine
 from mmengine.logging import print_log
 from mmengine.model import update_init_info
 from torch import Tensor, nn
@@ -16,9 +14,6 @@ from rsn_mm.registry import WEIGHT_INITIALIZERS
 from .backbones import RSN
 from .units import BasicUnit, Bottleneck, ResidualUnit
 
-TORCHVISION = 'torchvision://'
-#: mmengine's list of the addresses of torchvision's weights; it works without torchvision.
-ADDRESSES = Path(mmengine.__file__).parent / 'hub' / 'torchvision_0.12.json'
 #: The ResNet's classifier, which has no counterpart here.
 CLASSIFIER = 'fc.'
 #: Tensors that older files lack: counters of batches.
@@ -81,7 +76,7 @@ class PretrainedResNet:
 
     def _fitted(self, module: RSN) -> dict[str, Tensor]:
         """Read the checkpoint and give its tensors the network's names."""
-        theirs, _ = read_weights(self._path())
+        theirs, _ = read_weights(self.checkpoint)
         theirs = {name: value for name, value in theirs.items() if not name.startswith(CLASSIFIER)}
         ours = module.state_dict()
         names = {name: key for name in ours if (key := resnet_key(name)) is not None
@@ -95,18 +90,6 @@ class PretrainedResNet:
             first = 'stem.conv.conv.weight'
             fitted[first] = fitted[first].flip(1)
         return fitted
-
-    def _path(self) -> str:
-        """Path or web address of the checkpoint."""
-        if not self.checkpoint.startswith(TORCHVISION):
-            return self.checkpoint
-        addresses = mmengine.load(ADDRESSES)
-        name = self.checkpoint.removeprefix(TORCHVISION)
-        if name not in addresses:
-            resnets = [known for known in addresses if known.startswith('resnet')]
-            raise CheckpointError(f'PretrainedResNet: checkpoint {self.checkpoint}, expected '
-                                  f'{TORCHVISION} and one of {resnets}')
-        return addresses[name]
 
 
 def resnet_key(key: str) -> str | None:

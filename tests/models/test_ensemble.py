@@ -280,7 +280,7 @@ def test_a_checkpoint_with_more_than_weights_is_refused(entries, tmp_path):
 
 @pytest.mark.parametrize('checkpoint, message', [
     ('no.pth', r'member 0 \(.*small\.py\): checkpoint no\.pth does not exist'),
-    ('small.py', r'small\.py cannot be read; it is damaged'),
+    ('small.py', r'small\.py is refused: it is an empty file'),
     ('fewer.pth', r'fewer\.pth does not fit .*: 1 missing: '),
     ('more.pth', r'more\.pth does not fit .*: 1 unknown: surplus$'),
     ('list.pth', r'list\.pth: a list, expected a dict of weights'),

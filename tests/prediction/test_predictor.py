@@ -235,7 +235,7 @@ class Code:
 
 @pytest.mark.parametrize('content, error, message', [
     (None, CheckpointError, 'weights.pth does not exist'),
-    (b'', CheckpointError, 'weights.pth cannot be read'),
+    (b'', CheckpointError, 'weights.pth is refused: it is an empty file'),
     (dict(state_dict=Code()), CheckpointError, 'it holds more than weights'),
     (dict(epoch=3), CheckpointError, 'entries that are not tensors'),
     (lambda state: state.popitem(), CheckpointError, 'does not fit .*: 1 missing: '),
