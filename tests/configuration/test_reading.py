@@ -146,7 +146,7 @@ def test_pure_python_configs_are_changed_too(tmp_path):
         read_config(path, dict(max_epochs=4))
 
 
-# ---------------------------------------------------------------------------------- files themselves
+# --------------------------------------------------------------------------------- files themselves
 
 
 def test_configs_of_the_project_have_no_entry_that_nothing_reads():
@@ -159,7 +159,7 @@ def test_configs_of_the_project_have_no_entry_that_nothing_reads():
 
 @pytest.mark.parametrize('text, message', [
     ('train_dataloder = dict()', 'nothing reads train_dataloder; did you mean train_dataloader?'),
-    ('train_dataloader = dict(bach_size=3)', r'train_dataloader\.bach_size; did you mean batch_siz'),
+    ('train_dataloader = dict(bach_size=3)', r'train_dataloader\.bach_size; did you mean batch'),
     ('model = dict(type="rsn_mm.RSM")', r"model\.type is 'rsn_mm\.RSM', which no registry has; did "
      r"you mean 'rsn_mm\.RSN'"),
     ('custom_hooks = [dict(type="CheckDataHok", interval=3)]', "custom_hooks.0.type is 'CheckDa"),
