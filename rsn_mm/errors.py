@@ -18,6 +18,10 @@ class OptionError(RsnMmError, ValueError):
     """An argument, or an entry of a config, that has a wrong value or contradicts another one."""
 
 
+class ChangeError(OptionError):
+    """A change of a config that has no effect or cannot be made."""
+
+
 class OptionTypeError(RsnMmError, TypeError):
     """An argument of a wrong type."""
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from rsn_mm.errors import CommandError
+from rsn_mm.configuration import check_names, read_config
+from rsn_mm.errors import ChangeError, CommandError
 from rsn_mm.models.configs import model_config
 
 from .ensembles import is_ensemble
@@ -18,19 +19,18 @@ BACKENDS_WITHOUT_WINDOW = ('agg', 'cairo', 'pdf', 'pgf', 'ps', 'svg', 'template'
 
 
 def load_config(path: str | os.PathLike, cfg_options: dict) -> Config:
-    """Load a config and merge ``--cfg-options`` into it.
+    """Load a config and apply ``--cfg-options`` to it.
 
     Raises:
-        CommandError: If there is no such file, or it is not Python. Other formats look like data,
-            but mmengine's reader of YAML runs what a file tells it to.
+        MissingFileError: If there is no such file.
+        OptionError: If it cannot be read.
+        CommandError: If one of the options has no effect.
     """
-    if not os.path.isfile(path):
-        raise CommandError(f'config {path} does not exist')
-    if Path(path).suffix != '.py':
-        raise CommandError(f'config {path}: expected a Python file (.py)')
-    cfg = Config.fromfile(path)
     # Before any other option is applied, so that these see the final entries.
-    cfg.merge_from_dict(cfg_options)
+    try:
+        cfg = read_config(path, cfg_options)
+    except ChangeError as error:
+        raise CommandError(f'--cfg-options {error}') from error
     if 'model' in cfg and not is_ensemble(cfg):  # the members of an ensemble have configs
         cfg.model = model_config(cfg)
     return cfg
@@ -39,6 +39,7 @@ def load_config(path: str | os.PathLike, cfg_options: dict) -> Config:
 def load_run_config(args: argparse.Namespace) -> Config:
     """Load the config of a run and apply the options of :func:`.options.add_run_options`."""
     cfg = load_config(args.config, args.cfg_options)
+    check_names(cfg)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:

@@ -1,6 +1,7 @@
 """The options that several commands share."""
 
 import argparse
+from typing import Any
 
 from mmengine.config import DictAction
 
@@ -10,6 +11,20 @@ from .distributed import LAUNCHERS
 WAIT_TIME = 1.
 
 
+class ConfigOptions(DictAction):
+    """mmengine's action, which reports what it cannot parse in the way of argparse."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: Any, option_string: str | None = None) -> None:
+        for value in values:
+            if not value.partition('=')[0].strip() or '=' not in value:
+                parser.error(f'{option_string} {value}: expected KEY=VALUE')
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except AssertionError as error:  # unbalanced brackets
+            parser.error(f'{option_string} {" ".join(values)}: {error}')
+
+
 def add_config_options(parser: argparse.ArgumentParser, several: bool = False) -> None:
     """Add the config, or several, and what changes it."""
     if several:
@@ -17,7 +32,7 @@ def add_config_options(parser: argparse.ArgumentParser, several: bool = False) -
     else:
         parser.add_argument('config', help='config file')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+        '--cfg-options', nargs='+', action=ConfigOptions, default={}, metavar='KEY=VALUE',
         help='change entries of the config, for example model.backbone.depth=18; write lists as '
         'KEY=a,b or KEY="[(a,b),(c,d)]"')
 

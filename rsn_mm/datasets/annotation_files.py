@@ -8,18 +8,29 @@ skipped entries are counted by the datasets' own rules (``BaseCocoStyleDataset.p
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from mmengine.dataset import BaseDataset
 from mmengine.fileio import exists, get_text
 
+from .coco_entries import (
+    ANNOTATION_RULES,
+    CATEGORY_RULES,
+    DETECTION_RULES,
+    IMAGE_RULES,
+    MPII_RULES,
+    entry_problems,
+    joint_problems,
+    list_problems,
+    name_problems,
+    num_outside,
+)
+
 PERSON_CATEGORY = 1
-MPII_KEYS = ('image', 'center', 'scale')
 #: Persons of the test set do not have these.
 MPII_JOINT_KEYS = ('joints', 'joints_vis')
-DETECTION_KEYS = ('image_id', 'category_id', 'bbox', 'score')
 
 
 def describe_selection(dataset: BaseDataset) -> str | None:
@@ -41,7 +52,20 @@ def _load(path: str) -> Any:
 def _describe_coco(content: dict, kept: int) -> str:
     fates, shown = _coco_fates(content)
     without = sum(image['id'] not in shown for image in content['images'])
-    return _summary('annotations', kept, fates, without, len(content['images']))
+    summary = _summary('annotations', kept, fates, without, len(content['images']))
+    return summary + _oddities(content)
+
+
+def _oddities(content: dict) -> str:
+    """What is odd about annotations that are kept all the same."""
+    sizes = {image['id']: (image['width'], image['height']) for image in content['images']}
+    kept = [each for each in content['annotations']
+            if _coco_fate(each, sizes.get(each['image_id'])) == 'kept']
+    outside = sum(num_outside(each, sizes[each['image_id']]) for each in kept)
+    others = sum(each['category_id'] != PERSON_CATEGORY for each in kept)
+    oddities = ((outside, 'joints marked as visible lie outside of their images'),
+                (others, f'annotations are of categories other than {PERSON_CATEGORY}'))
+    return ''.join(f'; {count} {oddity}' for count, oddity in oddities if count)
 
 
 def _coco_fates(content: dict) -> tuple[Counter, set]:
@@ -123,6 +147,19 @@ def _summary(things: str, kept: int, fates: Counter, without: int, images: int) 
 # ---------------------------------------------------------- why a dataset could not even be built
 
 
+def file_problem(dataset: BaseDataset) -> str | None:
+    """The first problem with the files of a dataset that could be built, or ``None``."""
+    detections = getattr(dataset, 'bbox_file', None)
+    names = [name for _, name in sorted(dataset.metainfo.get('keypoint_id2name', {}).items())]
+    problem = _explain_file(str(dataset.ann_file), partial(
+        _annotation_problems, needed=not len(dataset) and not detections, labeled=False,
+        names=names))
+    if problem is None and detections:
+        return _explain_file(str(detections), partial(
+            _detection_problems, ann_file=str(dataset.ann_file)))
+    return problem
+
+
 def explain_failure(dataset_cfg: dict) -> str | None:
     """Why a dataset could not be built, in one sentence that names the file and the entry.
 
@@ -133,8 +170,11 @@ def explain_failure(dataset_cfg: dict) -> str | None:
         The first problem with its files, or ``None`` if they seem to be in order.
     """
     for cfg in _leaf_configs(dataset_cfg):
-        root = cfg.get('data_root') or ''
-        ann_file = os.path.join(root, cfg.get('ann_file') or '')
+        paths = {key: cfg.get(key) or '' for key in ('data_root', 'ann_file', 'bbox_file')}
+        for key, path in paths.items():
+            if not isinstance(path, (str, os.PathLike)):
+                return f'{key}={path!r} of a dataset: expected a path'
+        ann_file = os.path.join(paths['data_root'], paths['ann_file'])
         detections = cfg.get('bbox_file')
         # MMPose's own MPII dataset needs joints in test mode, too.
         unlabeled = cfg.get('test_mode') and 'rsn_mm' in str(cfg.get('type'))
@@ -164,24 +204,28 @@ def _explain_file(path: str, problems: Callable[[object], Iterator[str]]) -> str
         return f'{path} does not exist (ann_file or bbox_file of a dataset)'
     try:
         content = _load(path)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f'{path} is not a JSON file: {error}'
+    except OSError as error:
+        return f'{path} cannot be read: {error}'
     problem = next(problems(content), None)
     return None if problem is None else f'{path}: {problem}'
 
 
-def _annotation_problems(content: object, needed: bool, labeled: bool) -> Iterator[str]:
+def _annotation_problems(content: object, needed: bool, labeled: bool,
+                         names: Sequence[str] | None = None) -> Iterator[str]:
     """What is wrong with an annotation file.
 
     Args:
         content: Content of the file.
         needed: Whether at least one annotation must be kept.
         labeled: Whether every person of MPII must have joints.
+        names: Names of the dataset's joints, if they are known.
     """
     if isinstance(content, list):
-        keys = MPII_KEYS + MPII_JOINT_KEYS * labeled
         for i, annotation in enumerate(content):
-            missing = [key for key in keys if key not in annotation]
+            yield from entry_problems(f'annotation {i}', annotation, MPII_RULES)
+            missing = [key for key in MPII_JOINT_KEYS if labeled and key not in annotation]
             if missing:
                 yield f'annotation {i} has no {", ".join(map(repr, missing))}'
                 continue
@@ -197,26 +241,23 @@ def _annotation_problems(content: object, needed: bool, labeled: bool) -> Iterat
                 if isinstance(content, dict) and 'images' in content else '')
         yield f"expected COCO's format, an object with {' and '.join(map(repr, expected))}{hint}"
         return
-    for image in content['images']:
-        missing = [k for k in ('id', 'file_name', 'width', 'height') if k not in image]
-        if missing:
-            yield f'image {image.get("id")} has no {", ".join(map(repr, missing))}'
-    for annotation in content.get('annotations', ()):
-        yield from _coco_entry_problems(annotation)
+    yield from _coco_problems(content, names)
     if needed and not _coco_fates(content)[0]['kept']:
         yield f'the dataset is empty: of its file MMPose {_describe_coco(content, 0)}'
 
 
-def _coco_entry_problems(annotation: dict) -> Iterator[str]:
-    name = f'annotation id {annotation.get("id")}'
-    missing = [k for k in ('id', 'image_id', 'category_id') if k not in annotation]
-    if missing:
-        yield f'{name} has no {", ".join(map(repr, missing))}'
-    if len(annotation.get('keypoints', ())) % 3:
-        yield (f'{name} has {len(annotation["keypoints"])} numbers in keypoints, expected x, y and '
-               'flag for every joint')
-    if len(annotation.get('bbox', (0, ) * 4)) != 4:
-        yield f'{name} has bbox {annotation["bbox"]}, expected x, y, width, height'
+def _coco_problems(content: dict, names: Sequence[str] | None) -> Iterator[str]:
+    """What is wrong with the fields of a file; the first problem may hide others."""
+    yield from list_problems(content, 'images', 'image', IMAGE_RULES)
+    sizes = {image['id']: (image['width'], image['height']) for image in content['images']}
+    for key, name, rules in (('annotations', 'annotation', ANNOTATION_RULES),
+                             ('categories', 'category', CATEGORY_RULES)):
+        if key in content:
+            yield from list_problems(content, key, name, rules)
+    for annotation in content.get('annotations', ()):
+        if annotation['image_id'] in sizes and not annotation.get('iscrowd'):
+            yield from joint_problems(annotation, sizes[annotation['image_id']])
+    yield from name_problems(content, names)
 
 
 def _detection_problems(content: object, ann_file: str) -> Iterator[str]:
@@ -225,13 +266,9 @@ def _detection_problems(content: object, ann_file: str) -> Iterator[str]:
         return
     images = {image['id'] for image in _load(ann_file)['images']}
     for i, detection in enumerate(content):
-        missing = [key for key in DETECTION_KEYS if key not in detection]
-        if missing:
-            yield f'detection {i} has no {", ".join(map(repr, missing))}'
-        elif detection['image_id'] not in images:
+        yield from entry_problems(f'detection {i}', detection, DETECTION_RULES)
+        if detection['image_id'] not in images:
             yield f'detection {i} is of image_id {detection["image_id"]}, which {ann_file} lacks'
-        elif len(detection['bbox']) < 4:
-            yield f'detection {i} has bbox {detection["bbox"]}, expected x, y, width, height'
     if not any(d['category_id'] == PERSON_CATEGORY for d in content):
         yield (f'the dataset is empty: none of {len(content)} detections is a person '
                f'(category_id {PERSON_CATEGORY})')

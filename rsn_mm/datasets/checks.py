@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 
 from rsn_mm.errors import DataError
 
-from .annotation_files import describe_selection
+from .annotation_files import describe_selection, file_problem
 
 #: COCO's flags: not labeled, labeled but occluded, visible.
 VISIBILITY_FLAGS = frozenset((0, 1, 2))
@@ -97,15 +97,20 @@ def check_dataset(dataset: BaseDataset) -> str:
         DataError: If the dataset is empty, an image does not exist, or an annotation has a NaN or
             infinite joint, a number of joints other than the dataset's, a visibility flag other
             than 0, 1 and 2, or an empty box. The message names the file and the first few
-            annotations or images, and says how many there are.
+            annotations or images, and says how many there are. Also if a field of the file has a
+            wrong type or value, an id is there twice, a labeled joint is far from its image, or
+            the joints of a category are in another order; the message names the first one.
     """
     if len(dataset) == 0:
-        raise DataError(f'{source_of(dataset)}: the dataset is empty')
+        raise DataError(file_problem(dataset) or f'{source_of(dataset)}: the dataset is empty')
     if getattr(dataset, 'data_mode', 'topdown') != 'topdown':
         raise DataError(f'{source_of(dataset)}: data_mode={dataset.data_mode!r}, expected '
                         "'topdown', one person per sample")
     images = _check_samples(dataset)
     _check_images(dataset, images)
+    problem = file_problem(dataset)
+    if problem is not None:
+        raise DataError(problem)
     return f'{source_of(dataset)}: ' + (
         describe_selection(dataset) or f'{len(dataset)} samples, {len(images)} images')
 

@@ -22,7 +22,8 @@ NETWORKS = [path for path in CONFIGS
             if path.parent.name not in ('mixing', 'compare') and path not in ENSEMBLES]
 #: Longest delta over its bases, in lines; configs that are a dataset of their own are longer.
 MAX_LINES = 15
-OWN_DATA = {'rsn18_lsp-128x96', 'rsn18_synthetic-128x96', 'mmpose-rsn18_lsp-128x96'}
+OWN_DATA = {'rsn18_lsp-128x96', 'rsn50_lsp-large-256x192', 'rsn18_synthetic-128x96',
+            'mmpose-rsn18_lsp-128x96'}
 
 
 def load(path: Path) -> Config:

@@ -259,7 +259,7 @@ def test_a_good_sample_passes_with_whatever_keys_it_has(without):
     (coco(GOOD, person(9, 0, keypoints=[1.] * 50)), 'annotation id 9 has 50 numbers in keypoints'),
     (coco(GOOD, person(9, 0, bbox=[1, 2, 3])), r'annotation id 9 has bbox \[1, 2, 3\]'),
     (coco({k: v for k, v in GOOD.items() if k != 'category_id'}), "1 has no 'category_id'"),
-    ({**coco(GOOD), 'images': [dict(id=0, file_name='0.png')]}, "image 0 has no 'width', 'height'"),
+    ({**coco(GOOD), 'images': [dict(id=0, file_name='0.png')]}, "image id 0 has no 'width', 'heig"),
 ])
 def test_a_dataset_that_cannot_be_built_is_explained(folder, content, message):
     text = content if isinstance(content, str) else json.dumps(content)

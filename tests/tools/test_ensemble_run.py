@@ -149,9 +149,9 @@ def test_the_members_of_an_ensemble_are_optimized(run, both, tmp_path, classes):
 
 
 def test_what_is_no_dtype_is_refused(run, capsys):
-    assert call('test.py', run / 'tiny.py', run / 'tiny' / 'epoch_30.pth', '--optimize', 'fp16'
+    assert call('test.py', run / 'tiny.py', run / 'tiny' / 'epoch_30.pth', '--optimize', 'fp8'
                 ) == 2
-    assert '--optimize fp16: expected fp32 or bf16' in capsys.readouterr().err
+    assert '--optimize fp8: expected fp32, bf16, or fp16' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('name', ['tiny', 'both'])
@@ -309,8 +309,9 @@ TINY = ('tiny.py', 'tiny/epoch_30.pth')
     (('test.py', *TINY, '--format-only', 'persons.json'), 'is there already'),
     (('test.py', *TINY, '--format-only', 'x.json', '--out', 'y.json'), 'nothing that --out could'),
     (('test.py', *TINY, '--format-only', 'x.json', '--badcase'), 'nothing that --badcase could'),
-    (('test.py', *TINY, '--format-only', 'x.json', '--cfg-options', 'test_evaluator.0.type=EPE',
-      'test_evaluator.0.ann_file=None'), 'none of the metrics EPE, EPE of test_evaluator writes'),
+    (('test.py', *TINY, '--format-only', 'x.json', '--cfg-options',
+      'test_evaluator.0.type=CocoWholeBodyMetric'),
+     'none of the metrics CocoWholeBodyMetric, EPE of test_evaluator writes'),
     (('test.py', *TINY, '--test-dev'), 'detections_AP_H_609_person.json do not exist'),
     (('test.py', *TINY, '--test-dev', '--detections', 'no.json'), 'no.json do not exist'),
     (('test.py', *TINY, '--test-dev', '--detections', 'persons.json'),
