@@ -91,7 +91,8 @@ def run(work_dir, monkeypatch=None, epochs=3, hooks=(), resume=False, workers=0,
     assert latest is not None or not resume
     torch.manual_seed(0)  # of the initial weights
     loader = dict(
-        dataset=dict(type=Noisy, pipeline=[add_noise]), batch_size=batch_size, num_workers=workers,
+        dataset=dict(type=Noisy, pipeline=[add_noise], serialize_data=False),
+        batch_size=batch_size, num_workers=workers,
         sampler=dict(type='DefaultSampler', shuffle=True), persistent_workers=workers > 0)
     runner = Runner(
         model=Toy(), work_dir=str(work_dir), default_scope='mmengine',
@@ -110,7 +111,12 @@ def run(work_dir, monkeypatch=None, epochs=3, hooks=(), resume=False, workers=0,
             seed=dict(type='rsn_mm.SeedHook'), workers=dict(type='rsn_mm.WorkersHook')),
         custom_hooks=list(hooks))
     Runner.get_instance_epoch = lambda: runner.epoch
-    runner.train()
+    try:
+        runner.train()
+    finally:
+        iterator = getattr(runner.train_loop, 'dataloader', None)._iterator
+        if iterator is not None:  # workers that persist; torch would wait for them
+            iterator._shutdown_workers()
     return runner
 
 
@@ -138,6 +144,14 @@ def assert_same(one, other):
             assert_same(*pair)
     else:
         assert one == other
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick():
+    """The environment is logged by calls of other programs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.runner.runner.collect_env', dict)
+        yield
 
 
 @pytest.fixture(autouse=True)
