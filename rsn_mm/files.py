@@ -48,26 +48,25 @@ def check_new_file(path: FilePath, what: str, ending: str = '', overwrite: bool 
     if os.path.exists(path) and not overwrite:
         raise ExistingFileError(
             f'{what} {path} is there already: remove it or choose another name')
-    folder = Path(path).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f'{what} {path}: its folder cannot be made: {error}') from error
-    check_writable(folder, f'{what} {path}')
+    make_folder(Path(path).parent, f'{what} {path}')
 
 
-def check_writable(folder: FilePath, what: str) -> None:
-    """Refuse a folder in which no file can be written, such as a read-only one or on a full disk.
+def make_folder(folder: FilePath, what: str) -> None:
+    """Make a folder where it is missing, and see whether files can be written there.
 
     Args:
-        folder: A folder that exists.
+        folder: Path of the folder.
         what: What is to be written, for the message.
 
     Raises:
-        OutputError: If a file in it cannot be written.
+        OutputError: If the folder cannot be made, is read-only, or is on a full disk.
     """
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f'{what}: its folder cannot be made: {error}') from error
+    try:
+        with tempfile.TemporaryFile(dir=str(folder)) as file:
             file.write(b'0' * PROBE_BYTES)
     except OSError as error:
         raise OutputError(

@@ -30,6 +30,8 @@ from .screen import ScreenRunner, ignore_mmpose_metainfo_warning
 
 #: The loops of a job, in the order in which mmengine builds their datasets.
 LOOPS = dict(train=('train', 'val'), test=('test', ))
+#: What torch says of a process that is frozen or gone.
+SILENCE = ('Timed out waiting', 'Connection closed by peer', 'Connection reset by peer')
 #: A disk or a folder that takes no more, or no file at all.
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 #: Status after Ctrl-C, as of a shell.
@@ -137,6 +139,11 @@ def run(runner: Runner, job: str) -> dict:
             # A loop that is still a config was not built.
             if isinstance(getattr(runner, f'_{loop}_loop'), dict):
                 _explain(getattr(runner, f'_{loop}_dataloader')['dataset'], error)
+        if runner.distributed and any(sign in str(error) for sign in SILENCE):
+            raise CommandError(
+                'another process of this run has not answered for '
+                f'{distributed.patience(runner.cfg)} seconds (env_cfg.dist_cfg.timeout) or has '
+                f'ended: {" ".join(str(error).split())[:200]}') from error
         raise
 
 

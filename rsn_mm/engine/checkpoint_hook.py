@@ -86,6 +86,9 @@ class CheckpointHook(MMEngineCheckpointHook):
         (5, {'backend': 'rsn_mm_checkpoints'})
     """
 
+    last_ckpt: str
+    best_ckpt_path: str | None
+
     def __init__(self, *args, minutes: float | None = None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if minutes is not None and not minutes > 0:
@@ -195,8 +198,9 @@ class CheckpointHook(MMEngineCheckpointHook):
                 hub.update_info(f'best_ckpt_{key}', self.best_ckpt_path_dict[key])
         last = hub.runtime_info.get('last_ckpt')
         name = self.filename_tmpl.format(runner.epoch if self.by_epoch else runner.iter)
-        if last is not None and os.path.basename(last) == name and self._beside(name):
-            self.last_ckpt = self._beside(name)
+        own = self._beside(name)
+        if own is not None and last is not None and os.path.basename(last) == name:
+            self.last_ckpt = own
             self._saved = runner.iter, hub.runtime_info.get(VALIDATED_AT) == runner.iter
 
     def _beside(self, path: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """Random numbers of training that a resumed run draws again."""
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -105,7 +106,7 @@ def _restore_sampler(runner: Runner) -> None:
         hub.update_info(SAMPLER_SEED, sampler.seed)
 
 
-def _sampler(loader: DataLoader) -> object | None:
+def _sampler(loader: DataLoader) -> Any:
     candidates = (loader.sampler, loader.batch_sampler, getattr(
         loader.batch_sampler, 'sampler', None))
     return next((sampler for sampler in candidates if hasattr(sampler, 'seed')), None)

@@ -60,7 +60,7 @@ class StopHook(Hook):
             return
         path = self._save(runner, runner.iter + 1, batch_idx + 1)
         barrier()  # a process that ends may end the others
-        self._stop(is_asked.item(), f'in epoch {runner.epoch + 1} after {batch_idx + 1} of '
+        self._stop(int(is_asked), f'in epoch {runner.epoch + 1} after {batch_idx + 1} of '
                    f'{len(runner.train_loop.dataloader)} batches', path)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,

@@ -1,5 +1,7 @@
 """Training by epochs that can go on from any iteration."""
 
+from typing import Any
+
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader
@@ -74,7 +76,8 @@ def rest_of(loader: DataLoader, num_batches: int) -> DataLoader:
     workers = {} if loader.num_workers == 0 else dict(
         prefetch_factor=loader.prefetch_factor, worker_init_fn=loader.worker_init_fn,
         multiprocessing_context=loader.multiprocessing_context, timeout=loader.timeout)
+    batches: Any = loader.batch_sampler
     return DataLoader(
-        loader.dataset, batch_sampler=list(loader.batch_sampler)[num_batches:],
+        loader.dataset, batch_sampler=list(batches)[num_batches:],
         num_workers=loader.num_workers, collate_fn=loader.collate_fn,
         pin_memory=loader.pin_memory, **workers)
