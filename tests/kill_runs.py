@@ -18,6 +18,8 @@ from pathlib import Path
 
 import torch
 
+from rsn_mm.checkpoints import read
+from rsn_mm.errors import CheckpointError
 from tests.tools.tiny_run import ROOT, environment, write_run
 
 EPOCHS = 60
@@ -86,14 +88,14 @@ def kill_trainings(folder: Path, kills: int) -> Counter:
         iterations = []
         for path in work_dir.glob('*.pth'):
             try:
-                iterations.append(torch.load(path, weights_only=True)['meta']['iter'])
-            except Exception:
+                iterations.append(read(path)['meta']['iter'])
+            except CheckpointError:
                 found['unreadable checkpoints'] += 1
         found['checkpoints lost'] += max(iterations, default=-1) < newest
         newest = max([newest, *iterations])
     finish(tool, config, '--work-dir', work_dir, '--resume')
     finish(tool, config, '--work-dir', folder / 'unbroken')
-    one, other = (torch.load(folder / name / f'epoch_{EPOCHS}.pth')['state_dict']
+    one, other = (read(folder / name / f'epoch_{EPOCHS}.pth')['state_dict']
                   for name in ('killed', 'unbroken'))
     found['tensors that differ from the unbroken run'] = sum(
         not torch.equal(one[key], other[key]) for key in one)
