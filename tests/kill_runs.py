@@ -22,7 +22,7 @@ from rsn_mm.checkpoints import read
 from rsn_mm.errors import CheckpointError
 from tests.tools.tiny_run import ROOT, environment, write_run
 
-EPOCHS = 60
+EPOCHS = 120
 #: Seconds after which workers of a killed process must be gone.
 GRACE = 3.
 
