@@ -38,6 +38,21 @@ class ExistingFileError(OutputError):
     """A file that exists and was not to be overwritten."""
 
 
+class BusyFolderError(RsnMmError):
+    """A folder that another process is working in."""
+
+
+class DivergedError(RsnMmError, ArithmeticError):
+    """A training whose loss or weights are no longer finite."""
+
+
+class StoppedError(RsnMmError):
+    """A training that was asked to stop, and has saved what it needs to go on."""
+
+    #: Status that a command ends with (EX_TEMPFAIL of sysexits.h: try again).
+    exit_status = 75
+
+
 class DataError(RsnMmError, ValueError):
     """Images, annotations or detections that cannot be used."""
 

@@ -23,6 +23,7 @@ WEIGHT_INITIALIZERS = Registry(
     'weight initializer', parent=root.WEIGHT_INITIALIZERS, scope=SCOPE,
     locations=['rsn_mm.models'])
 HOOKS = Registry('hook', parent=root.HOOKS, scope=SCOPE, locations=['rsn_mm.engine'])
+LOOPS = Registry('loop', parent=root.LOOPS, scope=SCOPE, locations=['rsn_mm.engine'])
 DATASETS = Registry('dataset', parent=root.DATASETS, scope=SCOPE, locations=['rsn_mm.datasets'])
 TRANSFORMS = Registry(
     'transform', parent=root.TRANSFORMS, scope=SCOPE, locations=['rsn_mm.datasets.transforms'])

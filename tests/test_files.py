@@ -1,11 +1,22 @@
 """Files appear whole or not at all, and never over another one."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from rsn_mm.errors import ExistingFileError, OutputError
-from rsn_mm.files import check_new_file, write_figure, write_json, write_matlab, written_whole
+from rsn_mm.files import (
+    check_new_file,
+    remove_parts,
+    write_figure,
+    write_json,
+    write_matlab,
+    write_picture,
+    written_whole,
+)
 
 
 @pytest.mark.parametrize('name, ending, error, message', [
@@ -59,3 +70,34 @@ def test_a_file_is_replaced_once_the_new_one_is_complete(tmp_path):
         file.write(b'new')
         assert path.read_text() == 'old'
     assert path.read_text() == 'new' and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('code, message', [
+    (errno.ENOSPC, 'No space left on device'), (errno.EROFS, 'Read-only file system')])
+def test_a_full_disk_is_one_message(tmp_path, monkeypatch, code, message):
+    def fail(descriptor):
+        raise OSError(code, os.strerror(code))
+
+    path = tmp_path / 'x.png'
+    path.write_text('old')
+    monkeypatch.setattr(os, 'fsync', fail)
+    with pytest.raises(OutputError, match=f'x.png cannot be written: {message}'):
+        write_picture(path, np.zeros((4, 4, 3), np.uint8))
+    assert path.read_text() == 'old' and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_takes_no_files_is_refused_before_the_work():
+    """No user may make a file there, not even root."""
+    with pytest.raises(OutputError, match='--out /proc/x.json: nothing can be written in /proc'):
+        check_new_file('/proc/x.json', '--out')
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    (tmp_path / 'x.json.999999.part').touch()
+    (tmp_path / 'y.json.999999.part').touch()
+    (tmp_path / 'mine.part').touch()
+    write_json(tmp_path / 'x.json', [1], 'OUT')
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {'x.json', 'y.json.999999.part', 'mine.part'}
+    remove_parts(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {'x.json', 'mine.part'}

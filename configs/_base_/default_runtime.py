@@ -5,8 +5,13 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
+    # minutes=30 also writes one within an epoch, when the last is so old
     checkpoint=dict(type='rsn_mm.CheckpointHook', interval=1, max_keep_ckpts=3),
+    divergence=dict(type='rsn_mm.DivergenceHook', patience=3),
+    stop=dict(type='rsn_mm.StopHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    seed=dict(type='rsn_mm.SeedHook'),
+    workers=dict(type='rsn_mm.WorkersHook'),
     # A score is the map over 255 plus 0.5: an empty map has 0.5.
     summary=dict(type='rsn_mm.RunSummaryHook'),
     visualization=dict(type='rsn_mm.PoseVisualizationHook', enable=False, kpt_thr=0.55))
@@ -21,7 +26,7 @@ log_level = 'INFO'
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    dist_cfg=dict(backend='nccl', timeout=600))  # seconds until a frozen process is reported
 
 # -- never changed -----------------------------------------------------------------------------
 custom_imports = dict(imports=['rsn_mm'])
@@ -32,6 +37,6 @@ custom_hooks = [
     dict(type='rsn_mm.CudaGraphHook'),  # on one GPU
     dict(type='SyncBuffersHook'),  # running statistics of all processes agree before evaluation
 ]
-train_cfg = dict(by_epoch=True)
+train_cfg = dict(type='rsn_mm.TrainLoop')
 val_cfg = dict()
 test_cfg = dict()

@@ -17,7 +17,7 @@ from rsn_mm.codecs.rsn_heatmap import HEATMAP_SCALE
 from rsn_mm.datasets.checks import leaf_datasets, source_of, transforms_of
 from rsn_mm.datasets.transforms import LoadVisibility
 from rsn_mm.errors import CommandError, DataError
-from rsn_mm.files import name_part
+from rsn_mm.files import make_folder, name_part, write_picture
 
 from .configs import load_config
 from .options import add_config_options
@@ -104,6 +104,7 @@ def browse_dataset(args: argparse.Namespace) -> None:
     out_dir = Path(args.out_dir or Path('browse', Path(args.config).stem))
     if out_dir.is_dir() and any(out_dir.iterdir()):
         raise CommandError(f'{out_dir} holds files already: choose another --out-dir')
+    make_folder(out_dir, '--out-dir')  # before anything is computed
     if args.number < 1:
         raise CommandError(f'--number {args.number}: expected 1 or more')
     loader = cfg.get(f'{args.phase}_dataloader')
@@ -112,14 +113,12 @@ def browse_dataset(args: argparse.Namespace) -> None:
     np.random.seed(args.seed)
     init_default_scope(cfg.get('default_scope') or 'mmpose')
     datasets = list(leaf_datasets(build_dataset(loader.dataset)))
-    out_dir.mkdir(parents=True, exist_ok=True)
     written = 0
     for dataset in datasets:
         for sample in load_samples(dataset, args.number):
             part = name_part(sample.get('id'), written)
             path = out_dir / f'{written:05d}_{Path(sample["img_path"]).stem}_{part}.jpg'
-            if not cv2.imwrite(str(path), draw(cfg, dataset, sample, args.mode)):
-                raise CommandError(f'{path} cannot be written')
+            write_picture(path, draw(cfg, dataset, sample, args.mode))
             written += 1
     print(f'{written} pictures in {out_dir}')
 

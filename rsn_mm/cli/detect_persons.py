@@ -11,7 +11,7 @@ from rsn_mm.files import check_new_file, write_json
 
 from .configs import load_config
 from .detectors import build_detector, detect, label_of
-from .options import add_config_options
+from .options import add_config_options, add_force_option
 from .running import run_command
 
 IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--score-thr', type=float, default=0., metavar='SCORE',
                         help='leave out detections with a lower score (default 0: keep all)')
     parser.add_argument('--batch-size', type=int, default=1, help='images in a batch (default 1)')
+    add_force_option(parser)
     parser.add_argument('--device', help='cpu or cuda:N (default: a GPU if there is one)')
     return parser
 
@@ -95,7 +96,7 @@ def images_of_file(path: str, folder: Path) -> dict[int, Path]:
 
 def detect_persons(args: argparse.Namespace) -> None:
     """Detect the persons of the options' images and write them."""
-    check_new_file(args.out, 'OUT', '.json')
+    check_new_file(args.out, 'OUT', '.json', args.force)
     if args.batch_size < 1:
         raise CommandError(f'--batch-size {args.batch_size}: expected 1 or more')
     if not 0 <= args.score_thr <= 1:
@@ -105,7 +106,7 @@ def detect_persons(args: argparse.Namespace) -> None:
     detector = build_detector(cfg, args.checkpoint, args.device)
     label = label_of(args.category, detector)
     persons = list(detect(detector, images, label, args.score_thr, args.batch_size))
-    write_json(args.out, persons, 'OUT')
+    write_json(args.out, persons, 'OUT', args.force)
     print(f'{len(persons)} persons in {len({p["image_id"] for p in persons})} of '
           f'{len(images)} images: {args.out}')
 

@@ -4,6 +4,7 @@ import atexit
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -12,6 +13,8 @@ from mmengine.config import Config
 from rsn_mm.errors import OptionError
 
 DEFAULT_PORT = '29500'
+#: Seconds, where env_cfg.dist_cfg.timeout does not say otherwise.
+DEFAULT_PATIENCE = 600
 
 #: What the launchers call rank, number of processes and rank on the node.
 RANK_VARIABLES = dict(
@@ -38,11 +41,17 @@ def prepare(cfg: Config) -> None:
         return
     if not dist.is_initialized():
         _set_environment(launcher)
-        dist.init_process_group('gloo')
+        dist.init_process_group('gloo', timeout=timedelta(seconds=patience(cfg)))
     wrapper = cfg.get('model_wrapper_cfg') or dict(
         find_unused_parameters=cfg.get('find_unused_parameters', False))
     if wrapper.get('type', 'MMDistributedDataParallel') == 'MMDistributedDataParallel':
         cfg.model_wrapper_cfg = {**wrapper, 'type': 'rsn_mm.CPUDistributedDataParallel'}
+
+
+def patience(cfg: Config) -> float:
+    """Seconds after which a process that does not answer the others ends a distributed run."""
+    env_cfg = cfg.get('env_cfg') or {}
+    return (env_cfg.get('dist_cfg') or {}).get('timeout', DEFAULT_PATIENCE)
 
 
 def is_first_process() -> bool:

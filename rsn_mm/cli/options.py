@@ -37,6 +37,11 @@ def add_config_options(parser: argparse.ArgumentParser, several: bool = False) -
         'KEY=a,b or KEY="[(a,b),(c,d)]"')
 
 
+def add_force_option(parser: argparse.ArgumentParser, what: str = 'the file to write') -> None:
+    """Add the permission to write over files."""
+    parser.add_argument('--force', action='store_true', help=f'overwrite {what} if it exists')
+
+
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of training and testing."""
     add_config_options(parser)

@@ -14,7 +14,7 @@ from rsn_mm.files import check_new_file, write_figure
 
 from .configs import load_config
 from .ensembles import is_ensemble
-from .options import add_config_options
+from .options import add_config_options, add_force_option
 from .running import run_command
 
 
@@ -28,7 +28,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('--limit', type=float, metavar='WEIGHT', help='weight of the darkest '
                         'color, to compare figures (default: the largest that is drawn)')
-    parser.add_argument('--out', required=True, metavar='PNG', help='file to write, a new one')
+    parser.add_argument('--out', required=True, metavar='PNG', help='file to write')
+    add_force_option(parser)
     return parser
 
 
@@ -36,7 +37,7 @@ def plot_branch_weights(args: argparse.Namespace) -> None:
     """Read the checkpoint of the options and draw the figure."""
     if args.limit is not None and not args.limit > 0:
         raise CommandError(f'--limit {args.limit:g}: expected a weight above 0')
-    check_new_file(args.out, '--out', '.png')  # before anything is computed
+    check_new_file(args.out, '--out', '.png', args.force)  # before anything is computed
     cfg = load_config(args.config, args.cfg_options)
     if is_ensemble(cfg):
         raise CommandError(f'{args.config} is an ensemble: draw its members one by one')
@@ -45,7 +46,7 @@ def plot_branch_weights(args: argparse.Namespace) -> None:
     load_strictly(model, args.checkpoint)
     weights = branch_weights(getattr(model, 'backbone', model))
     title = f'{Path(args.config).stem}, {Path(args.checkpoint).name}'
-    write_figure(draw_branch_weights(weights, title, args.limit), args.out, '--out')
+    write_figure(draw_branch_weights(weights, title, args.limit), args.out, '--out', args.force)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

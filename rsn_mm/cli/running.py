@@ -1,6 +1,7 @@
 """How a command runs: errors for the user, the runner, and what is said when it fails."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,15 @@ from rsn_mm.checkpoints.fitting import check_fit, read_parameters
 from rsn_mm.datasets.annotation_files import explain_failure
 from rsn_mm.datasets.bbox_files import check_bbox_file
 from rsn_mm.engine import LogProcessor
-from rsn_mm.errors import CommandError, DataError, ForeignCheckpointError, RsnMmError
+from rsn_mm.errors import (
+    BusyFolderError,
+    CommandError,
+    DataError,
+    ExistingFileError,
+    ForeignCheckpointError,
+    RsnMmError,
+    StoppedError,
+)
 
 from . import distributed
 from .ensembles import is_ensemble
@@ -22,6 +31,12 @@ from .screen import ScreenRunner, ignore_mmpose_metainfo_warning
 
 #: The loops of a job, in the order in which mmengine builds their datasets.
 LOOPS = dict(train=('train', 'val'), test=('test', ))
+#: What torch says of a process that is frozen or gone.
+SILENCE = ('Timed out waiting', 'Connection closed by peer', 'Connection reset by peer')
+#: A disk or a folder that takes no more, or no file at all.
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+#: Status after Ctrl-C, as of a shell.
+INTERRUPTED = 130
 #: Follows the error about a checkpoint that other software may have written.
 CONVERT_HINT = ('; if it is a checkpoint of the released code or of MMPose, convert it first with '
                 'tools/convert_checkpoint.py')
@@ -38,21 +53,49 @@ def run_command(command: Callable[[argparse.Namespace], None], args: argparse.Na
         args: The options.
         program: Name of the program, for the message.
 
+    The first process of a distributed run prints the message to the standard error.
+
     Raises:
-        SystemExit: With the message, which the first process of a distributed run prints to the
-            standard error, and status 1.
+        SystemExit: With status 1, with 75 if a training was stopped and can go on, or with 130
+            after an interruption elsewhere.
     """
     ignore_mmpose_metainfo_warning()
+    status = 1
     try:
         command(args)
+        return
     except RsnMmError as error:
-        first = distributed.is_first_process()
-        # Errors of an ensemble's members have that of the checkpoint as their cause.
-        foreign = any(isinstance(e, ForeignCheckpointError) for e in (error, error.__cause__))
-        hint = CONVERT_HINT if foreign else ''
-        sys.exit(f'{program}: error: {error}{hint}' if first else 1)
+        status = getattr(error, 'exit_status', status)
+        message = f'{error}{_hint(error, args)}'
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        message = f'{error.filename or "a file"} cannot be written: {error.strerror}'
+    except KeyboardInterrupt:
+        status, message = INTERRUPTED, 'interrupted'
     finally:
         distributed.close_process_group()
+    message = f'{program}: error: {message}'
+    if not distributed.is_first_process():
+        sys.exit(status)
+    if status == 1:
+        sys.exit(message)
+    print(message, file=sys.stderr)
+    sys.exit(status)
+
+
+def _hint(error: RsnMmError, args: argparse.Namespace) -> str:
+    """What the command has to add to an error of the library."""
+    # Errors of an ensemble's members have that of the checkpoint as their cause.
+    if any(isinstance(e, ForeignCheckpointError) for e in (error, error.__cause__)):
+        return CONVERT_HINT
+    if isinstance(error, ExistingFileError) and hasattr(args, 'force'):
+        return '; --force overwrites it'
+    if isinstance(error, StoppedError):
+        return '; --resume goes on from there'
+    if isinstance(error, BusyFolderError):
+        return '; wait for it, or choose another --work-dir'
+    return ''
 
 
 def build_runner(cfg: Config, verbose: bool = False) -> Runner:
@@ -100,6 +143,11 @@ def run(runner: Runner, job: str) -> dict:
             # A loop that is still a config was not built.
             if isinstance(getattr(runner, f'_{loop}_loop'), dict):
                 _explain(getattr(runner, f'_{loop}_dataloader')['dataset'], error)
+        if runner.distributed and any(sign in str(error) for sign in SILENCE):
+            raise CommandError(
+                'another process of this run has not answered for '
+                f'{distributed.patience(runner.cfg)} seconds (env_cfg.dist_cfg.timeout) or has '
+                f'ended: {" ".join(str(error).split())[:200]}') from error
         raise
 
 

@@ -1,20 +1,20 @@
 """Evaluate a checkpoint or an ensemble, or write its results for an evaluation server."""
 
 import argparse
+import json
 from collections.abc import Sequence
 
-from mmengine import dump
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from rsn_mm.errors import CommandError
-from rsn_mm.files import check_new_file
+from rsn_mm.errors import CommandError, ExistingFileError
+from rsn_mm.files import check_new_file, written_whole
 from rsn_mm.optimization.estimator import DTYPES
 
 from .configs import load_run_config
 from .distributed import exit_without_teardown
 from .ensembles import check_members, is_ensemble
-from .options import add_run_options
+from .options import add_force_option, add_run_options
 from .running import build_runner, check_fits, run, run_command, unwrapped
 from .server_results import TEST_DEV, TEST_DEV_RESULTS, set_data, set_results
 
@@ -32,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
                         'those of its members')
     parser.add_argument('--out', metavar='JSON', help='write the metrics to this file')
     parser.add_argument('--dump', metavar='PKL', help='write the predictions to this file')
+    add_force_option(parser, 'the file of --out or --dump')
     parser.add_argument(
         '--optimize', nargs='?', const=DEFAULT_DTYPE, metavar='{' + ','.join(DTYPES) + '}',
         help='test the model in its test-time form, which predicts the same, faster; in bfloat16 '
@@ -70,7 +71,14 @@ def check_outputs(args: argparse.Namespace) -> None:
                                   ('--format-only', args.format_only, ('.json', '.mat'))):
         if path is not None:
             ending = next(filter(path.endswith, endings), ' or '.join(endings))
-            check_new_file(path, option, ending)
+            # The metrics write --format-only, and never over a file.
+            overwrite = args.force and option != '--format-only'
+            try:
+                check_new_file(path, option, ending, overwrite)
+            except ExistingFileError as error:
+                # A hint at --force would be wrong for --format-only.
+                raise CommandError(str(error) if option == '--format-only' else
+                                   f'{error}; --force overwrites it') from error
     if args.format_only is not None or args.test_dev:
         option = '--test-dev' if args.test_dev else '--format-only'
         for other in ('out', 'badcase'):
@@ -119,7 +127,7 @@ def configure(args: argparse.Namespace) -> Config:
     if args.dump is not None:
         metrics = cfg.test_evaluator
         cfg.test_evaluator = [*(metrics if isinstance(metrics, (list, tuple)) else [metrics]),
-                              dict(type='DumpResults', out_file_path=args.dump)]
+                              dict(type='rsn_mm.DumpResults', out_file_path=args.dump)]
     return cfg
 
 
@@ -135,7 +143,9 @@ def test(args: argparse.Namespace) -> None:
         check_fits(runner, args.checkpoint)
     results = run(runner, 'test')
     if args.out is not None and is_main_process():
-        dump({name: float(value) for name, value in results.items()}, args.out, indent=2)
+        scores = {name: float(value) for name, value in results.items()}
+        with written_whole(args.out) as file:
+            file.write(json.dumps(scores, indent=2).encode())
     exit_without_teardown()
 
 

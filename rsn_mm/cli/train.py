@@ -2,18 +2,28 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
 
+from rsn_mm.checkpoints import read
 from rsn_mm.checkpoints.fitting import check_start
 from rsn_mm.errors import CommandError
+from rsn_mm.files import remove_parts
+from rsn_mm.processes import locked
 
 from .configs import load_run_config
-from .distributed import exit_without_teardown
+from .distributed import exit_without_teardown, is_first_process
 from .options import add_run_options
-from .run_folder import is_complete, latest_checkpoint, refuse_to_overwrite
+from .run_folder import (
+    check_resumable,
+    checkpoint_folder,
+    is_complete,
+    latest_checkpoint,
+    refuse_to_overwrite,
+)
 from .running import build_runner, check_fits, run, run_command, unwrapped
 
 PLAIN = 'OptimWrapper'
@@ -69,6 +79,7 @@ def set_resume(cfg: Config, resume: str | None) -> None:
                                '--resume without a path finds the newest complete one')
     cfg.resume = checkpoint is not None
     if checkpoint is not None:
+        check_resumable(cfg, read(checkpoint), checkpoint)
         cfg.load_from = checkpoint
     problem = refuse_to_overwrite(cfg, None if checkpoint is None else Path(checkpoint))
     if problem is not None:
@@ -86,20 +97,38 @@ def configure(args: argparse.Namespace) -> Config:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise CommandError('--auto-scale-lr: the config has no auto_scale_lr.base_batch_size')
         cfg.auto_scale_lr.enable = True
-    set_resume(cfg, args.resume)
     return cfg
 
 
 def train(args: argparse.Namespace) -> None:
     """Train the network of a config."""
     cfg = configure(args)
-    runner = build_runner(cfg, args.verbose)
-    if cfg.resume:
-        check_fits(runner, cfg.load_from)
-    elif cfg.get('load_from'):
-        check_start(unwrapped(runner.model), cfg.load_from)
-    run(runner, 'train')
-    exit_without_teardown()
+    with own_folders(cfg):
+        set_resume(cfg, args.resume)
+        runner = build_runner(cfg, args.verbose)
+        if cfg.resume:
+            check_fits(runner, cfg.load_from)
+        elif cfg.get('load_from'):
+            check_start(unwrapped(runner.model), cfg.load_from)
+        run(runner, 'train')
+        exit_without_teardown()
+
+
+@contextmanager
+def own_folders(cfg: Config) -> Iterator[None]:
+    """Hold the folders that a run writes to; in a distributed run, the first process does.
+
+    Raises:
+        BusyFolderError: If another training holds one of them.
+    """
+    if not is_first_process():
+        yield
+        return
+    folders = (cfg.work_dir, checkpoint_folder(cfg))
+    with locked(folders):
+        for folder in folders:
+            remove_parts(folder)
+        yield
 
 
 def main(argv: Sequence[str] | None = None) -> None:

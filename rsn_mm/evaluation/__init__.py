@@ -1,4 +1,5 @@
 from .coco import CocoMetric
+from .dump import DumpResults
 from .mpii import MpiiPCKh
 
-__all__ = ['CocoMetric', 'MpiiPCKh']
+__all__ = ['CocoMetric', 'DumpResults', 'MpiiPCKh']

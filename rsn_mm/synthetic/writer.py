@@ -16,6 +16,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from rsn_mm.errors import OptionError, OutputError
+from rsn_mm.processes import end_with_parent
 
 from .formats import ANNOTATION_FILE, image_name, write_coco, write_mpii
 from .labels import PersonLabel
@@ -61,13 +62,15 @@ def write_split(data_root: str | Path, options: SplitOptions, workers: int | Non
     if workers is not None and (type(workers) is not int or workers < 1):
         raise OptionError(f'workers: expected a positive integer or None, got {workers!r}')
     root = Path(data_root)
+    # Workers of a killed process may still write into its unfinished folder, so each has its own.
     folder, part, replaced = (root / name for name in (
-        options.split, f'.{options.split}.partial', f'.{options.split}.replaced'))
+        options.split, f'.{options.split}.{os.getpid()}.partial', f'.{options.split}.replaced'))
     if not overwrite and _is_made(folder, options):
         return folder
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f'.{options.split}.lock'):
-        for rest in (part, replaced):  # of a process that was killed: we have the lock
+        # Of processes that were killed: we have the lock.
+        for rest in (*root.glob(f'.{options.split}.*partial'), replaced):
             shutil.rmtree(rest, ignore_errors=True)
         if overwrite:
             _read_record(folder)  # raises where it is not ours
@@ -152,7 +155,8 @@ def _draw_all(folder: Path, options: SplitOptions, workers: int) -> Iterator[lis
     # stopped here, before it.
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method))
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context(method),
+                               initializer=end_with_parent)
     try:
         yield from pool.map(draw, indices, chunksize=CHUNK)
     finally:

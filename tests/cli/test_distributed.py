@@ -22,8 +22,8 @@ def started(monkeypatch):
         monkeypatch.setenv(name, '')  # so that what the code sets is undone
         monkeypatch.delenv(name)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    monkeypatch.setattr(dist, 'init_process_group', lambda backend: calls.append(
-        (backend, *(os.environ.get(name) for name in NAMES))))
+    monkeypatch.setattr(dist, 'init_process_group', lambda backend, timeout: calls.append(
+        (backend, timeout.seconds, *(os.environ.get(name) for name in NAMES))))
     return calls
 
 
@@ -34,12 +34,12 @@ def set_env(monkeypatch, variables):
 
 @pytest.mark.parametrize('launcher, variables, expected', [
     ('pytorch', {**PYTORCH, 'MASTER_ADDR': 'first', 'MASTER_PORT': '1234'},
-     ('gloo', '1', '2', '1', 'first', '1234')),
-    ('pytorch', PYTORCH, ('gloo', '1', '2', '1', '127.0.0.1', '29500')),
+     ('gloo', 600, '1', '2', '1', 'first', '1234')),
+    ('pytorch', PYTORCH, ('gloo', 600, '1', '2', '1', '127.0.0.1', '29500')),
     ('mpi', dict(OMPI_COMM_WORLD_RANK='3', OMPI_COMM_WORLD_SIZE='4', OMPI_COMM_WORLD_LOCAL_RANK='0',
-                 MASTER_ADDR='first'), ('gloo', '3', '4', '0', 'first', '29500')),
+                 MASTER_ADDR='first'), ('gloo', 600, '3', '4', '0', 'first', '29500')),
     ('slurm', dict(SLURM_PROCID='5', SLURM_NTASKS='8', SLURM_LOCALID='1', SLURM_NODELIST='n[1-4]'),
-     ('gloo', '5', '8', '1', 'n1', '29500')),
+     ('gloo', 600, '5', '8', '1', 'n1', '29500')),
 ])
 def test_without_a_gpu_the_launchers_environment_starts_gloo(
         started, monkeypatch, tmp_path, launcher, variables, expected):

@@ -12,8 +12,14 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import rsn_mm  # noqa: F401
-from rsn_mm.cli.run_folder import is_complete, latest_checkpoint, refuse_to_overwrite
+from rsn_mm.cli.run_folder import (
+    check_resumable,
+    is_complete,
+    latest_checkpoint,
+    refuse_to_overwrite,
+)
 from rsn_mm.engine.checkpoint_hook import CheckpointBackend
+from rsn_mm.errors import CheckpointError
 
 
 class Toy(BaseModel):
@@ -161,6 +167,31 @@ def test_the_latest_checkpoint_is_a_complete_one(folder, note, expected):
     if note is not None:
         (folder / 'last_checkpoint').write_text(note and str(folder / note))
     assert latest_checkpoint(config(folder)) == folder / expected
+
+
+def test_a_note_from_before_the_folder_was_copied(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp('original')
+    torch.save(dict(epoch=9), elsewhere / 'epoch_9.pth')
+    (folder / 'last_checkpoint').write_text(str(elsewhere / 'epoch_9.pth'))
+    assert latest_checkpoint(config(folder)) == folder / 'epoch_9.pth'
+
+
+def test_a_checkpoint_within_an_epoch_is_later_than_that_of_the_epoch(folder):
+    for name in ('epoch_9_plus_30.pth', 'epoch_10_plus_4.pth', 'epoch_10_plus_12.pth'):
+        torch.save(dict(), folder / name)
+    assert latest_checkpoint(config(folder)) == folder / 'epoch_10_plus_12.pth'
+
+
+def test_a_checkpoint_of_weights_alone_is_not_gone_on_from(folder):
+    whole = dict(optimizer={}, message_hub={}, meta=dict(epoch=9, iter=90), state_dict={})
+    check_resumable(config(folder), whole, 'best.pth')
+    best = {key: value for key, value in whole.items() if key != 'optimizer'}
+    with pytest.raises(CheckpointError, match='it has no optimizer, without which the learning '
+                       f'rate would be wrong; go on from {folder}/epoch_9.pth, which is beside it'):
+        check_resumable(config(folder), best, str(folder / 'best.pth'))
+    scheduled = Config(dict(work_dir=str(folder), param_scheduler=[dict(type='LinearLR')]))
+    with pytest.raises(CheckpointError, match='no param_schedulers, .* checkpoint of an epoch, or'):
+        check_resumable(scheduled, {**whole, 'meta': dict(epoch=3, iter=1)}, 'best.pth')
 
 
 def test_an_empty_folder_has_no_latest_checkpoint(tmp_path):

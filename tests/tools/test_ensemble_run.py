@@ -151,7 +151,7 @@ def test_the_members_of_an_ensemble_are_optimized(run, both, tmp_path, classes):
 def test_what_is_no_dtype_is_refused(run, capsys):
     assert call('test.py', run / 'tiny.py', run / 'tiny' / 'epoch_30.pth', '--optimize', 'fp8'
                 ) == 2
-    assert '--optimize fp8: expected fp32, bf16, or fp16' in capsys.readouterr().err
+    assert '--optimize fp8: expected fp32 or bf16 or fp16' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('name', ['tiny', 'both'])
