@@ -289,8 +289,8 @@ def import_error(folder, versions, sources=None, without=()):
 
 
 @pytest.mark.parametrize('name, version, wanted, command', [
-    ('numpy', '1.21.0', 'numpy>=1.24', 'pip install "numpy>=1.24"'),
-    ('torch', '1.13.1+cu117', 'torch>=2.3', 'pip install torch==2.13.0'),
+    ('numpy', '1.25.2', 'numpy>=1.26', 'pip install "numpy>=1.26"'),
+    ('torch', '2.5.1+cu117', 'torch>=2.6', 'pip install torch==2.13.0'),
     ('mmengine', '0.8.4', 'mmengine>=0.10,<1.0', 'pip install mmengine==0.10.7'),
     ('mmcv', '1.7.1', 'mmcv>=2.0,<2.2', 'pip install --no-deps mmcv-lite==2.1.0'),
     # mmdet 3.3 refuses this one by itself, with an AssertionError
