@@ -25,13 +25,15 @@ def apply() -> None:
     from . import (
         checkpoint_types,
         compiled_training,
+        missing_heatmaps,
         mmcv_extension,
         torchvision_stand_in,
         visualizer_circles,
     )
 
-    torchvision_stand_in.mend()
     mmcv_extension.mend()
+    torchvision_stand_in.mend()
     checkpoint_types.mend()
     visualizer_circles.mend()
     compiled_training.mend()
+    missing_heatmaps.mend()
