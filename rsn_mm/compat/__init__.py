@@ -2,8 +2,7 @@
 
 The OpenMMLab packages have had no release that follows today's Python, torch and NumPy. Each
 module here mends one symptom, does so only where the symptom occurs, and can be applied twice
-without harm. An environment with full mmcv, torchvision and an older torch is left as it is.
-``docs/install.md`` lists the symptoms.
+without harm. ``docs/install.md`` lists the symptoms.
 """
 
 from . import pkg_resources_finder
