@@ -318,6 +318,9 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('pip install -r requirements/torch.txt', parse),
         ('pip uninstall -y mmcv-lite', parse),
     ],
+    'docs/mixing.md': [
+        ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", partial(config, after=built)),
+    ],
     'docs/mpii.md': [
         ('data/mpii/annotations', shown),
         ('bash tools/dist_train.sh configs/rsn/rsn50x4_mpii-256x256.py', parse),

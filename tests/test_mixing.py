@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmengine.structures import InstanceData
@@ -76,13 +77,18 @@ def test_pose_estimators(name):
         assert np.isfinite(result.pred_instances.keypoints).all()
 
 
-def test_detector():
+@pytest.mark.parametrize('name', [
+    'retinanet_rsn18-fpn_1x_coco', 'rtmdet-tiny_rsn18_8xb32-300e_coco',
+    'yolox-tiny_rsn18_8xb8-300e_coco',
+])
+def test_detectors(name):
     set_random_seed(0)
-    cfg = Config.fromfile(MIXING / 'retinanet_rsn18-fpn_1x_coco.py')
+    cfg = Config.fromfile(MIXING / f'{name}.py')
     init_default_scope('mmdet')
     shrink(cfg.model)
     from mmdet.registry import MODELS as MMDET_MODELS
-    model = MMDET_MODELS.build(cfg.model)
+    # The recipe of RTMDet synchronizes norms over GPUs.
+    model = revert_sync_batchnorm(MMDET_MODELS.build(cfg.model))
     model.init_weights()
     sample = DetDataSample(metainfo=dict(
         img_shape=(128, 128), ori_shape=(128, 128), pad_shape=(128, 128), batch_input_shape=(
@@ -94,8 +100,12 @@ def test_detector():
     total.backward()
     assert not [n for n, p in model.backbone.named_parameters() if p.grad is None]
     model.eval()
-    model.bbox_head.retina_cls.bias.data.fill_(0)  # scores above the threshold: boxes to suppress
+    for layer, module in model.bbox_head.named_modules():
+        if isinstance(module, torch.nn.Conv2d) and ('cls' in layer or 'obj' in layer):
+            if module.bias is not None:
+                module.bias.data.fill_(0)  # scores above the threshold: boxes to suppress
     with torch.no_grad():
         found = model.predict(inputs, [sample])[0].pred_instances
-    assert 0 < len(found.bboxes) <= 100 and found.bboxes.shape[1] == 4
+    assert 0 < len(found.bboxes) <= model.test_cfg.get('max_per_img', 336)
+    assert found.bboxes.shape[1] == 4
     init_default_scope('mmpose')

@@ -95,7 +95,10 @@ def test_workflow_covers_the_supported_versions(job, setup_cfg):
 
     assert matrix['torch'] == ['']  # the torch of requirements/torch.txt
     newest = Requirement((ROOT / 'requirements/torch.txt').read_text().splitlines()[-1])
-    oldest, = (Requirement(entry['torch']) for entry in matrix['include'])
+    entry, = matrix['include']
+    oldest, numpy = (Requirement(word) for word in entry['torch'].split())
+    least = next(r for r in stack.REQUIREMENTS if r.module == 'numpy')
+    assert numpy.name == 'numpy' and next(iter(numpy.specifier)).version.startswith(least.minimum)
     accepted = next(r for r in stack.REQUIREMENTS if r.module == 'torch')
     version = Version(next(iter(oldest.specifier)).version)
     assert version.release[:2] == Version(accepted.minimum).release[:2]

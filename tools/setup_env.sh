@@ -94,7 +94,9 @@ pip_install() {
 pip_install "torch ($torch) and what MMPose imports" $torch \
     -r requirements/build.txt -r requirements/runtime.txt -r requirements/tests.txt
 pip_install 'MMPose' --no-deps -r requirements/openmmlab.txt
-pip_install 'xtcocotools, from source' --no-deps --no-build-isolation -r requirements/xtcocotools.txt
+# Without this folder in PYTHONPATH, its setup.py fails on Python 3.13.
+PYTHONPATH=$PWD/rsn_mm/compat/xtcocotools_build \
+    pip_install 'xtcocotools, from source' --no-deps --no-build-isolation -r requirements/xtcocotools.txt
 pip_install 'rsn_mm' --no-deps --no-build-isolation -e .
 
 step='importing rsn_mm'

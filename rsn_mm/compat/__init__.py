@@ -2,8 +2,7 @@
 
 The OpenMMLab packages have had no release that follows today's Python, torch and NumPy. Each
 module here mends one symptom, does so only where the symptom occurs, and can be applied twice
-without harm. An environment with full mmcv, torchvision and an older torch is left as it is.
-``docs/install.md`` lists the symptoms.
+without harm. ``docs/install.md`` lists the symptoms.
 """
 
 from . import pkg_resources_finder
@@ -25,13 +24,15 @@ def apply() -> None:
     from . import (
         checkpoint_types,
         compiled_training,
+        missing_heatmaps,
         mmcv_extension,
         torchvision_stand_in,
         visualizer_circles,
     )
 
-    torchvision_stand_in.mend()
     mmcv_extension.mend()
+    torchvision_stand_in.mend()
     checkpoint_types.mend()
     visualizer_circles.mend()
     compiled_training.mend()
+    missing_heatmaps.mend()

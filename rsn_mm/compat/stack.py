@@ -2,7 +2,10 @@
 
 import importlib
 import importlib.metadata
+import shlex
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.version import Version
 
@@ -12,8 +15,11 @@ MMCV_WITH_OPS_COMMAND = (
     'pip install "setuptools<81" ninja psutil; MMCV_WITH_OPS=1 FORCE_CUDA=0 '
     'pip install --no-deps --no-build-isolation --no-binary mmcv mmcv==2.1.0'
 )
+#: Its setup.py fails on Python 3.13 and later, unless this folder is in ``PYTHONPATH``.
+XTCOCOTOOLS_BUILD = Path(__file__).with_name('xtcocotools_build')
 XTCOCOTOOLS_COMMAND = (
-    'pip install --force-reinstall --no-cache-dir --no-deps --no-build-isolation '
+    (f'PYTHONPATH={shlex.quote(str(XTCOCOTOOLS_BUILD))} ' if sys.version_info >= (3, 13) else '')
+    + 'pip install --force-reinstall --no-cache-dir --no-deps --no-build-isolation '
     '--no-binary xtcocotools xtcocotools==1.14.3'
 )
 
@@ -57,8 +63,8 @@ class Requirement:
 
 # In the order in which they import one another, so that the first error is the cause.
 REQUIREMENTS = (
-    Requirement('numpy', '1.24', None, 'pip install "numpy>=1.24"'),
-    Requirement('torch', '2.3', None, 'pip install torch==2.13.0'),
+    Requirement('numpy', '1.26', None, 'pip install "numpy>=1.26"'),
+    Requirement('torch', '2.6', None, 'pip install torch==2.13.0'),
     Requirement('mmengine', '0.10', '1.0', 'pip install mmengine==0.10.7'),
     Requirement(
         'mmcv',

@@ -176,6 +176,16 @@ def test_bottlenecks_without_expansion_at_depth_18():
     assert [f.shape[1] for f in model(image())] == model.out_channels
 
 
+def test_pyramid_gives_the_levels_that_are_asked_for():
+    every = randomize(RSN(**TINY, out_mode='pyramid')).eval()
+    some = RSN(**TINY, out_mode='pyramid', out_indices=(1, 3)).eval()
+    some.load_state_dict(every.state_dict())
+    with torch.no_grad():
+        features = every(image())
+        torch.testing.assert_close(some(image()), (features[1], features[3]))
+    assert some.out_channels == [every.out_channels[1], every.out_channels[3]]
+
+
 def test_pyramid_has_no_unused_parameter():
     model = RSN(**TINY, num_stages=2, out_mode='pyramid')
     features = model(image())
@@ -336,6 +346,9 @@ def test_zero_init_makes_units_identities(unit):
     (dict(num_blocks=(1, 0)), 'num_blocks=0, expected 1 or more'),
     (dict(num_blocks=()), 'levels=0, expected 1 or more'),
     (dict(out_mode='pyramid', unit_channels=64), 'unit_channels=64 has no effect'),
+    (dict(out_indices=(1, 2)), "no effect with out_mode='stages', expected out_mode='pyramid'"),
+    *((dict(out_mode='pyramid', out_indices=indices), r'some of \[0, 1, 2, 3\] in increasing order')
+      for indices in [(), (2, 1), (1, 1), (0, 4), (-1, ), 3, (1., 2.5)]),
     (dict(stage_skips=False), 'stage_skips=False has no effect with one stage'),
     (dict(zero_init_residual=True, norm_cfg=None), 'norm_cfg is None'),
     (dict(unit='basic', num_branches=3),

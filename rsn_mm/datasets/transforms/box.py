@@ -88,8 +88,8 @@ class HalfBodyBBox(BaseTransform):
     :data:`MIN_HALF` of them; otherwise those of the upper half. The new box has the center of their
     extent. The box stays as it is if fewer than :data:`MIN_SELECTED` joints were taken.
 
-    Required keys: ``keypoints`` (1, K, 2), ``keypoints_visible`` (1, K), and ``upper_body_ids``
-    unless it is an argument. Modified: ``bbox_center``, ``bbox_scale``.
+    Required keys: ``keypoints`` (1, K, 2), ``keypoints_visible`` (1, K) or (1, K, 2), and
+    ``upper_body_ids`` unless it is an argument. Modified: ``bbox_center``, ``bbox_scale``.
 
     Args:
         prob: Probability of the replacement if there are enough joints.
@@ -121,7 +121,9 @@ class HalfBodyBBox(BaseTransform):
         self.upper_body_ids = upper_body_ids
 
     def transform(self, results: dict) -> dict:
-        labeled = results['keypoints_visible'][0] > 0
+        labeled = np.asarray(results['keypoints_visible'])[0] > 0
+        if labeled.ndim == 2:  # KeypointConverter stores weights next to the flags
+            labeled = labeled[:, 0]
         if labeled.sum() <= self.min_labeled or np.random.rand() >= self.prob:
             return results
         is_upper = np.zeros_like(labeled)

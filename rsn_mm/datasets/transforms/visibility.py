@@ -10,6 +10,9 @@ from rsn_mm.registry import TRANSFORMS
 FLAGS = ('coco', 'binary')
 #: Keys of the joints in COCO-WholeBody's annotations, in order; COCO's have only the first.
 JOINT_KEYS = ('keypoints', 'foot_kpts', 'face_kpts', 'lefthand_kpts', 'righthand_kpts')
+#: What to do where the annotation has other joints than the sample.
+ORDER = ('LoadVisibility must come before transforms that reorder or replace joints, such as '
+         'KeypointConverter, and in a CombinedDataset both belong to the pipeline of each dataset')
 
 
 @TRANSFORMS.register_module()
@@ -18,8 +21,9 @@ class LoadVisibility(BaseTransform):
 
     MMPose's datasets clip the flags to 0 and 1 on loading. The loss treats occluded joints
     differently from visible ones, so the flags are taken from the raw annotation. This transform
-    must come before any transform that reorders joints. It should come before the image is loaded,
-    so that bad annotations fail early.
+    must come before any transform that reorders or replaces joints, such as ``KeypointConverter``;
+    with a ``CombinedDataset`` it therefore belongs to the pipeline of each dataset. It should come
+    before the image is loaded, so that bad annotations fail early.
 
     Required keys: ``keypoints`` (N, K, 2), ``keypoints_visible`` (N, K), and for ``'coco'``
     ``raw_ann_info``. Modified: ``keypoints_visible`` (N, K) float32.
@@ -46,29 +50,46 @@ class LoadVisibility(BaseTransform):
         self.flags = flags
 
     def transform(self, results: dict) -> dict:
-        check_keypoints(results)
         shape = results['keypoints'].shape[:2]
+        flags = self._raw_flags(results) if self.flags == 'coco' else None
+        expected = len(results.get('flip_indices', results['keypoints'][0]))
+        if flags is not None and expected != shape[1]:
+            raise DataError(f'{_name(results)}: {shape[1]} joints, expected the {expected} of the '
+                            f'dataset; {ORDER}')
+        check_keypoints(results)
         labeled = np.asarray(results['keypoints_visible']) > 0
         if labeled.ndim == 3:  # some datasets store weights next to the flags
             labeled = labeled[..., 0]
-        if self.flags == 'binary':
+        if flags is None:
             flags = 2 * labeled
-        elif 'raw_ann_info' not in results:
-            raise DataError(f"LoadVisibility: the sample of {results.get('img_path')} has no "
-                             "raw_ann_info; use flags='binary' for datasets without COCO's flags")
-        else:
-            annotations = results['raw_ann_info']
-            if isinstance(annotations, dict):
-                annotations = [annotations]
-            flags = np.array([sum((list(a.get(key, ())) for key in JOINT_KEYS), [])[2::3]
-                              for a in annotations])
-            name = f"{results.get('img_path')}, annotation {annotations[0].get('id')}"
-            if flags.shape != shape or not np.isin(flags, (0, 1, 2)).all():
-                raise DataError(f'{name}: visibility flags {flags.tolist()}, expected {shape[1]} '
-                                 "of 0, 1, 2; use flags='binary' for datasets without COCO's")
-            if (labeled != (flags > 0)).any():
-                raise DataError(f'{name}: the raw flags {flags.tolist()} are in another order '
-                                 'than the joints; LoadVisibility must come before transforms that '
-                                 'reorder or replace joints')
+        elif (labeled != (flags > 0)).any():
+            raise DataError(f'{_name(results)}: the raw flags {flags.tolist()} are in another '
+                            f'order than the joints; {ORDER}')
         results['keypoints_visible'] = flags.astype(np.float32).reshape(shape)
         return results
+
+    @staticmethod
+    def _raw_flags(results: dict) -> np.ndarray:
+        """The flags (N, K) of the annotation of a sample."""
+        if 'raw_ann_info' not in results:
+            raise DataError(f"LoadVisibility: the sample of {results.get('img_path')} has no "
+                             "raw_ann_info; use flags='binary' for datasets without COCO's flags")
+        flags = [sum((list(a.get(key, ())) for key in JOINT_KEYS), [])[2::3]
+                 for a in _annotations(results)]
+        if not all(flag in (0, 1, 2) for row in flags for flag in row) or not all(flags):
+            raise DataError(f'{_name(results)}: visibility flags {flags}, expected 0, 1 or 2 for '
+                            "each joint; use flags='binary' for datasets without COCO's")
+        num_people, num_joints = results['keypoints'].shape[:2]
+        if [len(row) for row in flags] != [num_joints] * num_people:
+            raise DataError(f'{_name(results)}: the annotation has {len(flags[0])} joints, and the '
+                            f'sample {num_joints}; {ORDER}')
+        return np.array(flags)
+
+
+def _annotations(results: dict) -> list[dict]:
+    raw = results['raw_ann_info']
+    return [raw] if isinstance(raw, dict) else list(raw)
+
+
+def _name(results: dict) -> str:
+    return f"{results.get('img_path')}, annotation {_annotations(results)[0].get('id')}"

@@ -1,3 +1,4 @@
 from .rsn import RSN
+from .stage_features import StageFeatures
 
-__all__ = ['RSN']
+__all__ = ['RSN', 'StageFeatures']

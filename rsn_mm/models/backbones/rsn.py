@@ -20,6 +20,7 @@ from ..decoder import Decoder
 from ..encoder import BASE_PLANES, Encoder
 from ..layers import BN, KAIMING_INIT, conv_norm, norm_layers
 from ..units import ResidualUnit, resolve_unit
+from .stage_features import StageFeatures
 
 #: Units per level, fine to coarse, in the ResNet of the same depth.
 NUM_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -100,6 +101,9 @@ class RSN(BaseModule):
         channels_last: Compute in this memory format, in which convolutions are faster on most
             CPUs and on GPUs. ``False`` keeps the format of the input. The result is the same up
             to rounding.
+        out_indices: Levels of the mode ``'pyramid'`` that are given out, in increasing order;
+            ``(1, 2, 3)`` leaves out stride 4, as necks such as those of RTMDet and YOLOX expect.
+            By default all.
         init_cfg: Initialization. The default is that of the released code: Kaiming-normal in the
             encoders and torch's own elsewhere. ``dict(type='rsn_mm.PretrainedResNet', ...)`` loads
             a ResNet into the first stage.
@@ -110,7 +114,8 @@ class RSN(BaseModule):
     Shapes: The input is (B, 3, H, W), normalized images. In the mode ``stages`` the output is a
     list over stages of a list over units, coarse to fine, of (B, unit_channels, h, w), as from
     MMPose's RSN and MSPN. In the mode ``pyramid`` it is a tuple of the last stage's encoder
-    features, fine to coarse, with strides 4, 8, 16, 32 and the channels in ``out_channels``.
+    features, fine to coarse, with strides 4, 8, 16, 32 and the channels in ``out_channels``, or of
+    those levels that ``out_indices`` names.
 
     Example:
         >>> model = rsn_mm.models.RSN(depth=18, num_stages=2)
@@ -127,6 +132,7 @@ class RSN(BaseModule):
                  branch_width: int | None = None, stage_skips: bool = True,
                  frozen_stages: int = -1, norm_eval: bool = False,
                  zero_init_residual: bool = False, channels_last: bool = True,
+                 out_indices: Sequence[int] | None = None,
                  init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
         _check_choice('depth', depth, NUM_BLOCKS)
@@ -150,6 +156,7 @@ class RSN(BaseModule):
 
         self.num_stages = num_stages
         self.out_mode = out_mode
+        self.out_indices = _resolve_indices(out_indices, out_mode, len(num_blocks))
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.zero_init_residual = zero_init_residual
@@ -167,7 +174,8 @@ class RSN(BaseModule):
             self.stages.append(Stage(encoder, decoder))
         #: Channels of the output: one number per level in the mode 'pyramid', one number for all
         #: units in the mode 'stages'.
-        self.out_channels = encoder.out_channels if out_mode == 'pyramid' else unit_channels
+        self.out_channels = unit_channels if out_mode == 'stages' else [
+            encoder.out_channels[i] for i in self.out_indices]
         self.to(memory_format=self.memory_format)
         self._freeze()
 
@@ -178,10 +186,10 @@ class RSN(BaseModule):
         for stage in self.stages:
             features = stage.encoder(x, skips)
             if stage.decoder is None:
-                return tuple(features)
+                return tuple(features[i] for i in self.out_indices)
             decoded, x, skips = stage.decoder(features)
-            outputs.append(decoded)
-        return outputs
+            outputs.append(StageFeatures(decoded))
+        return StageFeatures(outputs)
 
     def init_weights(self) -> None:
         super().init_weights()
@@ -219,3 +227,18 @@ class RSN(BaseModule):
 def _check_choice(name: str, value: object, choices: Sequence | dict) -> None:
     if value not in choices:
         raise OptionError(f'RSN: {name}={value!r}, expected one of {list(choices)}')
+
+
+def _resolve_indices(indices: Sequence[int] | None, out_mode: str, num_levels: int) -> list[int]:
+    """The levels that are given out in the mode ``'pyramid'``."""
+    levels = range(num_levels)
+    if indices is None:
+        return list(levels)
+    if out_mode != 'pyramid':
+        raise OptionError(f"RSN: out_indices={indices!r} has no effect with out_mode={out_mode!r}, "
+                          "expected out_mode='pyramid'")
+    if (not isinstance(indices, Sequence) or not indices or not set(indices) <= set(levels)
+            or list(indices) != sorted(set(indices))):
+        raise OptionError(f'RSN: out_indices={indices!r}, expected some of {list(levels)} in '
+                          'increasing order')
+    return list(indices)

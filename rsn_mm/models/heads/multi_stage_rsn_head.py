@@ -141,6 +141,11 @@ class MultiStageRSNHead(BaseHead):
         return self.predictors[-1][-1](feats[-1][-1])
 
     def _check_features(self, feats: Features) -> None:
+        if isinstance(feats, Tensor) or any(isinstance(each, Tensor) for each in feats):
+            raise OptionError(
+                'MultiStageRSNHead: the backbone gives single feature maps, expected a list of '
+                "units for each stage: set out_mode='stages' of rsn_mm.RSN, or use a head such as "
+                'HeatmapHead for other backbones')
         shape = [len(units) for units in feats] if isinstance(feats, Sequence) else None
         if shape != [self.num_units] * self.num_stages:
             raise OptionError(

@@ -49,7 +49,11 @@ NAN[0, 1, 0] = np.nan
 
 @pytest.mark.parametrize('results, message', [
     (sample(flags=[2, 3, 0, 2]), 'a.jpg, annotation 7: visibility flags'),
-    (broken(raw_ann_info=dict(id=7, keypoints=[1, 2, 2])), 'expected 4 of 0, 1, 2'),
+    (broken(raw_ann_info=dict(id=7, keypoints=[1, 2, 2])),
+     'a.jpg, annotation 7: the annotation has 1 joints, and the sample 4; LoadVisibility must'),
+    # two persons, of whom one has fewer joints
+    (broken(raw_ann_info=[dict(id=7, keypoints=[1, 2, 2] * n) for n in (4, 3)],
+            keypoints=np.repeat(sample()['keypoints'], 2, 0)), 'must come before'),
     (broken(raw_ann_info=dict(id=7)), "use flags='binary'"),
     (broken(keypoints_visible=np.array([[0, 1, 1, 1]])), 'in another order than the joints'),
     ({k: v for k, v in sample().items() if k != 'raw_ann_info'}, "flags='binary'"),
