@@ -132,7 +132,8 @@ def dataset(args: argparse.Namespace) -> None:
         print('  boxes       whole images')
     else:
         made = fill_boxes(labels, args.margin)
-        print(f'  boxes       {made} made from joints, {len(labels.instances) - made} of the labels')
+        given = len(labels.instances) - made
+        print(f'  boxes       {made} made from joints, {given} of the labels')
     splits = split(labels, args)
     counts = {part: sum(len(image.instances) for image in images)
               for part, images in splits.items()}

@@ -55,10 +55,11 @@ class JointErrors(PCKAccuracy):
         JointError(name='nose', count=1, epe=5.0, pck=1.0)
     """
 
+    default_prefix = ''
     joints: Sequence[JointError] = ()  #: of the last evaluation; in the first process only
 
     def __init__(self, thr: float = 0.1, collect_device: str = 'cpu',
-                 prefix: str | None = '') -> None:
+                 prefix: str | None = None) -> None:
         super().__init__(thr, 'bbox', collect_device, prefix)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:

@@ -144,8 +144,8 @@ def _relabeled(result: dict) -> dict:
 def _instances(path: Path, task: dict) -> Iterator[tuple[dict[str, dict], dict | None]]:
     """The points of each instance by joint, and its outline.
 
-    An instance ends with its outline, or where a joint comes for the second time. Where the outlines
-    come before the points, the results are read backwards.
+    An instance ends with its outline, or where a joint comes for the second time. Where the
+    outlines come before the points, the results are read backwards.
     """
     results = [r for r in _results(task) if r.get('type') in (POINT, *OUTLINES)]
     if results and results[0]['type'] in OUTLINES:

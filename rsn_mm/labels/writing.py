@@ -33,8 +33,8 @@ def coco_content(images: Sequence[LabeledImage], root: Path, name: str, joints: 
         skeleton=[[joints.index(a) + 1, joints.index(b) + 1] for a, b in links])])
     for i, image in enumerate(images, 1):
         width, height = image.size_wh
-        content['images'].append(dict(
-            id=i, file_name=image.path.resolve().relative_to(root).as_posix(), width=width, height=height))
+        file_name = image.path.resolve().relative_to(root).as_posix()
+        content['images'].append(dict(id=i, file_name=file_name, width=width, height=height))
         for instance in image.instances:
             assert instance.box_xywh is not None and instance.area is not None
             content['annotations'].append(dict(
