@@ -38,7 +38,7 @@ def opposite(name: str) -> str | None:
     # `leftear` and `earright` are written without a border.
     if not sides:
         match = re.match(r'(?i)(left|right)(?=[a-z])', name) or re.search(
-            r'(?i)(?<=[a-z])(left|right)$', name)
+            r'(?i)(?<=[a-z]{3})(left|right)$', name)
         return match and name[:match.start()] + _like(match[0]) + name[match.end():]
     parts[sides[0]] = _like(parts[sides[0]])
     return ''.join(parts)

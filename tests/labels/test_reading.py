@@ -125,8 +125,8 @@ def test_h5_is_the_same_table(tmp_path, monkeypatch):
 def test_label_studio_takes_the_order_of_its_interface(tmp_path):
     export = drawn.write_label_studio(tmp_path)
     interface = tmp_path / 'interface.xml'
-    interface.write_text('<View><KeyPointLabels name="kp" toName="img">' + ''.join(
-        f'<Label value="{joint}"/>' for joint in reversed(drawn.JOINTS)) + '</KeyPointLabels></View>')
+    labels = ''.join(f'<Label value="{joint}"/>' for joint in reversed(drawn.JOINTS))
+    interface.write_text(f'<View><KeyPointLabels name="kp">{labels}</KeyPointLabels></View>')
     labels = read_labels([export], interface=interface)
     assert labels.joints == drawn.JOINTS[::-1]
     first = labels.images[0].instances[0]
