@@ -5,8 +5,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import rsn_mm
-
 from .content import Labels, SizeWH
 
 #: Iterations of a training, and images in each (``train_dataloader.batch_size`` of the base).
@@ -71,7 +69,7 @@ def input_size_for(labels: Labels) -> SizeWH:
 
 def base_from(folder: Path) -> str:
     """How a config in a folder names the base: by its path, or in the installed package."""
-    base = Path(rsn_mm.__file__).resolve().parents[1] / BASE
+    base = Path(__file__).resolve().parents[2] / BASE
     if not base.is_file():
         return f'rsn_mm::{BASE.relative_to("configs").as_posix()}'
     return Path(os.path.relpath(base, folder.resolve())).as_posix()
