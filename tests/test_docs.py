@@ -363,9 +363,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", config),
         ('.venv/bin/python tools/train.py configs/rsn/rsn18-released_mpii-256x256.py', parse),
         ("_base_ = ['configs/rsn/rsn18-released_mpii-256x256.py']", config),
-        ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", partial(
-            config, name='my_config.py', after=built)),
-        ('.venv/bin/python tools/browse_dataset.py my_config.py', partial(run, before=mice)),
+        ('.venv/bin/python tools/browse_dataset.py data/mice/mice.py', partial(run, before=mice)),
     ],
 }
 

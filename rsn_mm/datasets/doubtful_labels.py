@@ -59,7 +59,7 @@ def _labeled(dataset: BaseDataset) -> Iterator[tuple[dict, np.ndarray, np.ndarra
 
 def _outside(joints: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
     """Whether joints (N, 2) lie outside of a box, by more than the pixel at its border."""
-    return ((joints < box_xyxy[:2] - 1) | (joints > box_xyxy[2:] + 1)).any(1)
+    return np.any((joints < box_xyxy[:2] - 1) | (joints > box_xyxy[2:] + 1), axis=1)
 
 
 def _outside_image(path: str, joints: np.ndarray) -> int:

@@ -64,9 +64,9 @@ def joint_table(joints: Iterable[JointError], thr: float) -> str:
     table.add_column('joint')
     for name in ('labeled', 'EPE in pixels', f'PCK@{thr:g}'):
         table.add_column(name, justify='right')
-    for joint in sorted(joints, key=lambda joint: -joint.epe if joint.count else 0.):
-        figures = (f'{joint.epe:.2f}', f'{joint.pck:.3f}') if joint.count else ('-', '-')
-        table.add_row(joint.name, str(joint.count), *figures)
+    for joint in sorted(joints, key=lambda joint: -joint.epe if joint.labeled else 0.):
+        figures = (f'{joint.epe:.2f}', f'{joint.pck:.3f}') if joint.labeled else ('-', '-')
+        table.add_row(joint.name, str(joint.labeled), *figures)
     text = StringIO()
     Console(file=text, width=WIDTH, color_system=None).print(table)
     return f'error of every joint in the last evaluation\n{text.getvalue().rstrip()}'

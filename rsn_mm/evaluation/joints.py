@@ -15,13 +15,13 @@ class JointError(NamedTuple):
 
     Attributes:
         name: Its name.
-        count: Number of instances in which it is labeled. Without any, the others are NaN.
+        labeled: Number of instances in which it is labeled. Without any, the others are NaN.
         epe: Mean distance between prediction and label, in image pixels.
         pck: Fraction of predictions that are nearer than the threshold.
     """
 
     name: str
-    count: int
+    labeled: int
     epe: float
     pck: float
 
@@ -52,7 +52,7 @@ class JointErrors(PCKAccuracy):
         >>> {name: float(value) for name, value in metrics.items()}
         {'PCK': 0.5, 'EPE': 12.5}
         >>> metric.joints[0]
-        JointError(name='nose', count=1, epe=5.0, pck=1.0)
+        JointError(name='nose', labeled=1, epe=5.0, pck=1.0)
     """
 
     default_prefix = ''

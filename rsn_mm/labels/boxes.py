@@ -40,7 +40,7 @@ def use_whole_images(labels: Labels) -> None:
             raise DataError(f'{image.path} has {len(image.instances)} labeled instances; a network '
                             'for whole images finds one')
         instance, = image.instances
-        instance.box_xywh = (0., 0., *map(float, image.size_wh))
+        instance.box_xywh = (0., 0., float(image.size_wh[0]), float(image.size_wh[1]))
         _fill_area(instance)
 
 

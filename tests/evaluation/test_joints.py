@@ -41,7 +41,7 @@ def test_metrics_are_mmposes_and_joints_are_a_plain_mean():
                 box = truth['bboxes'][0]
                 errors.append(error)
                 near.append(error < 0.05 * max(box[2] - box[0], box[3] - box[1]))
-        assert (joint.name, joint.count) == (NAMES[k], len(errors))
+        assert (joint.name, joint.labeled) == (NAMES[k], len(errors))
         if errors:
             assert joint.epe == pytest.approx(np.mean(errors), rel=1e-5)
             assert joint.pck == pytest.approx(np.mean(near))

@@ -9,9 +9,6 @@ from torch import Tensor, nn
 from rsn_mm.errors import OptionError, require_at_least
 from rsn_mm.registry import MODELS
 
-#: Value of ``topk``: every joint counts.
-ALL = 'all'
-
 
 def mse_loss(output: Tensor, target: Tensor, flags: Tensor) -> Tensor:
     """Mean squared error over all maps; the target of occluded and unlabeled joints is empty.
@@ -76,7 +73,9 @@ class CoarseToFineLoss(nn.Module):
                  coarse_to_fine: bool = True) -> None:
         super().__init__()
         require_at_least('CoarseToFineLoss', 1, num_stages=num_stages,
-                         **({} if topk in (None, ALL) else dict(topk=topk)))
+                         **(dict(topk=topk) if isinstance(topk, int) else {}))
+        if isinstance(topk, str) and topk != 'all':
+            raise OptionError(f"CoarseToFineLoss: topk={topk!r}, expected a number, 'all' or None")
         self.num_stages = num_stages
         self.topk = topk
         self.mse_weight = mse_weight
@@ -110,7 +109,7 @@ class CoarseToFineLoss(nn.Module):
                 target = targets[:, u + (is_last_stage and self.coarse_to_fine)]
                 output = output.to(target.dtype)
                 if is_last_unit and self.topk is not None:
-                    topk = output.shape[1] if self.topk == ALL else self.topk
+                    topk = self.topk if isinstance(self.topk, int) else output.shape[1]
                     name, value = 'ohkm', ohkm_loss(output, target, flags, topk)
                 else:
                     name, value = 'mse', mse_loss(output, target, flags)
@@ -132,6 +131,6 @@ class CoarseToFineLoss(nn.Module):
                     raise OptionError(
                         f'CoarseToFineLoss: output of stage {s} unit {u} is '
                         f'{tuple(output.shape)}, targets are {tuple(targets[:, 0].shape)}')
-        if self.topk not in (None, ALL) and targets.shape[2] < self.topk:
+        if isinstance(self.topk, int) and targets.shape[2] < self.topk:
             raise OptionError(f'CoarseToFineLoss: topk={self.topk} of {targets.shape[2]} joints; '
                               'set topk to at most the number of joints')
