@@ -12,9 +12,6 @@ from rsn_mm.registry import METRICS
 #: Number of decimals of a position in the result file; COCO recommends one.
 DECIMALS = 3
 
-#: What COCO's evaluation reads from every annotation.
-NEEDED = ('area', 'iscrowd')
-
 
 @METRICS.register_module()
 class CocoMetric(mmpose_metrics.CocoMetric):
@@ -89,7 +86,7 @@ def check_ground_truth(metric: object) -> None:
         metric: Any metric; MMPose's ``CocoMetric`` and its descendants are looked at.
 
     Raises:
-        DataError: If the file has no categories, or annotations without area or ``iscrowd``.
+        DataError: If the file has no categories, or annotations without area.
     """
     if not isinstance(metric, mmpose_metrics.CocoMetric) or metric.format_only:
         return
@@ -100,10 +97,7 @@ def check_ground_truth(metric: object) -> None:
     hint = 'tools/dataset.py writes a file that has everything'
     if not content.get('categories'):
         raise DataError(f"{name} has no 'categories', which the evaluation needs; {hint}")
-    keys = NEEDED if metric.use_area else NEEDED[1:]
-    missing = [(annotation.get('id'), key) for annotation in content['annotations']
-               for key in keys if key not in annotation]
-    if missing:
-        number, key = missing[0]
-        raise DataError(f'{name}: annotation {number} has no {key!r}, which the evaluation needs '
-                        f'({len(missing)} such entries are missing); {hint}')
+    missing = [a.get('id') for a in content['annotations'] if 'area' not in a]
+    if missing and metric.use_area:
+        raise DataError(f"{name}: annotation {missing[0]} has no 'area', which the evaluation "
+                        f'needs ({len(missing)} have none); use_area=False does without; {hint}')
