@@ -34,11 +34,11 @@ def draw_person(image: np.ndarray, sample: dict, joints: np.ndarray, scale: floa
             cv2.line(image, points[start], points[end], LINK_COLOR, 1, cv2.LINE_AA)
     # Datasets write 0, 0 for a joint without a position.
     placed = sample['keypoints'][0].any(-1) | (flags > 0)
-    for point, flag in zip(np.array(points)[placed].tolist(), flags[placed].tolist()):
-        cv2.circle(image, point, 4, FLAG_COLORS[flag], -1 if flag else 1, cv2.LINE_AA)
     for name, (x, y), is_placed in zip(names, points, placed):
         if is_placed:
             write_name(image, name, (x + 7, y + 4))
+    for point, flag in zip(np.array(points)[placed].tolist(), flags[placed].tolist()):
+        cv2.circle(image, point, 4, FLAG_COLORS[flag], -1 if flag else 1, cv2.LINE_AA)
     return image
 
 

@@ -47,7 +47,7 @@ def doubtful_labels(dataset: BaseDataset) -> list[str]:
 
 def _labeled(dataset: BaseDataset) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:
     """Each sample with its joints (K, 2) in image pixels and its raw flags (K,)."""
-    if getattr(dataset, 'bbox_file', None):
+    if not isinstance(dataset, BaseDataset) or getattr(dataset, 'bbox_file', None):
         return
     for i in range(len(dataset)):
         sample = BaseDataset.get_data_info(dataset, i)
