@@ -1,6 +1,10 @@
 """RSN (Residual Steps Network) and the multi-stage training of MSPN, as a plugin of MMPose."""
 
-from . import compat
+from . import threads
+
+threads.wait_without_spinning()  # before torch is imported
+
+from . import compat  # noqa: E402
 
 compat.apply()
 

@@ -125,7 +125,7 @@ class Stage:
         self.printed = ''
         self.installed: set[str] = set()
         shutil.copytree(ROOT / 'configs', folder / 'configs')
-        for name in ('tools', 'demo', 'benchmarks', 'requirements'):
+        for name in ('tools', 'demo', 'examples', 'benchmarks', 'requirements'):
             (folder / name).symlink_to(ROOT / name)
 
     def python(self, text: str, **names: object) -> dict:

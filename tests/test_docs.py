@@ -22,7 +22,7 @@ from rsn_mm.registry import DATASETS, UNITS
 from tests.conversion.samples import released
 from tests.doc_blocks import Block, Stage, blocks_of, commands_of, inside, outside_of_blocks
 from tests.fresh import ROOT
-from tests.tools.tiny_run import draw_persons
+from tests.tools.tiny_run import call
 
 PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md')])
 #: What makes training and testing a matter of seconds.
@@ -233,19 +233,11 @@ def without_theirs(stage: Stage) -> None:
     (stage.folder / 'theirs.pth').unlink()
 
 
-def hands(stage: Stage) -> None:
-    """Pictures with 21 joints, and a description of the joints."""
-    joints = {i: dict(name=str(i), id=i, color=[0, 0, 0], type='upper', swap='') for i in range(21)}
-    (stage.folder / 'configs/_base_/hand21.py').write_text(
-        f'dataset_info = dict(dataset_name="hand21", paper_info={{}}, keypoint_info={joints}, '
-        f'skeleton_info={{}}, joint_weights={[1.] * 21}, sigmas={[0.05] * 21})')
-    images = stage.folder / 'data/hands/images'
-    images.mkdir(parents=True)
-    annotations = draw_persons(images, num_images=2)
-    for person in annotations['annotations']:
-        person['keypoints'] += person['keypoints'][:12]
-    for split in ('train', 'val'):
-        (images.parent / f'{split}.json').write_text(json.dumps(annotations))
+def mice(stage: Stage) -> None:
+    """A data set of the page on keypoints of one's own."""
+    with inside(stage.folder):
+        call('examples/draw_mice.py', 'data/mice_project', '--frames', '2')
+        call('dataset.py', 'data/mice_project', 'data/mice')
 
 
 def small_matrices(stage: Stage) -> None:
@@ -302,6 +294,14 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
     'docs/conventions.md': [
         ('import numpy as np', python),
         ('import torch', python),
+    ],
+    'docs/custom.md': [
+        ('.venv/bin/python examples/draw_mice.py', partial(run, short={
+            'data/mice_project\n.venv': 'data/mice_project --frames 3\n.venv',
+            '--epochs 30': '--epochs 1'}, more=f'--no-amp --cfg-options {SMALL}')),
+        ('.venv/bin/python tools/test.py data/mice/mice.py', partial(run, short={
+            'epoch_30.pth': 'epoch_1.pth'}, more=f'--cfg-options {SMALL}')),
+        ('.venv/bin/python tools/dataset.py', run),
     ],
     'docs/evaluation.md': [
         ('.venv/bin/python tools/test.py configs/rsn/rsn18_coco-256x192.py', parse),
@@ -366,9 +366,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", config),
         ('.venv/bin/python tools/train.py configs/rsn/rsn18-released_mpii-256x256.py', parse),
         ("_base_ = ['configs/rsn/rsn18-released_mpii-256x256.py']", config),
-        ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", partial(
-            config, name='my_config.py', after=built)),
-        ('.venv/bin/python tools/browse_dataset.py my_config.py', partial(run, before=hands)),
+        ('.venv/bin/python tools/browse_dataset.py data/mice/mice.py', partial(run, before=mice)),
     ],
 }
 

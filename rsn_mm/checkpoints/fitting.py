@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from mmengine.logging import print_log
 from mmengine.runner import load_state_dict
 from torch import Tensor, nn
 
@@ -107,16 +106,19 @@ def read_parameters(path: str | Path) -> dict[str, Tensor]:
     return parameters
 
 
-def check_start(model: nn.Module, path: str | Path) -> None:
+def check_start(model: nn.Module, path: str | Path) -> str | None:
     """Refuse a checkpoint for ``load_from`` that would leave parts of the model untrained.
 
     mmengine itself would only warn, and go on with random parameters. Only layers of heads may
     differ, and only in shape: a head for another number of joints is initialized anew in these
-    layers, and the log says so.
+    layers.
 
     Args:
         model: The model as it will be trained, not wrapped.
         path: A file or a web address.
+
+    Returns:
+        One line on the layers that are initialized anew, if there are any.
 
     Raises:
         CheckpointError: If the file cannot be read, or parameters are missing, unknown, or of
@@ -127,8 +129,9 @@ def check_start(model: nn.Module, path: str | Path) -> None:
     reset = [name for name, value in expected.items() if name in parameters
              and name.split('.')[0].endswith('head') and parameters[name].shape != value.shape]
     check_fit(model, {**parameters, **{name: expected[name] for name in reset}}, path)
-    if reset:
-        shown = listing((f'{name} {tuple(parameters[name].shape)}, here '
-                         f'{tuple(expected[name].shape)}' for name in reset), NUM_SHOWN)
-        print_log(f'load_from {path}: {len(reset)} of {len(expected)} parameters have another '
-                  f'shape and are initialized anew: {shown}', 'current')
+    if not reset:
+        return None
+    shown = listing((f'{name} {tuple(parameters[name].shape)}, here {tuple(expected[name].shape)}'
+                     for name in reset), 1)
+    return (f'weights of {path}: {len(reset)} of {len(expected)} parameters have another shape and '
+            f'start anew: {shown}')

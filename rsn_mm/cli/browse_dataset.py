@@ -32,8 +32,8 @@ HEIGHT = 512
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description='Draw samples of a dataset with their joints and skeleton: visible joints '
-        'green, occluded ones orange, unlabeled ones gray.')
+        description='Draw samples of a dataset with joints, their names and skeleton: visible '
+        'joints green, occluded ones orange, unlabeled ones gray.')
     add_config_options(parser)
     parser.add_argument('--phase', choices=('train', 'val', 'test'), default='train',
                         help='which data and pipeline (default train)')
@@ -81,17 +81,25 @@ def target_heatmaps(cfg: Config, sample: dict) -> np.ndarray:
                         sample['keypoints_visible'])[0] / HEATMAP_SCALE
 
 
+def names_of(dataset: BaseDataset) -> list[str]:
+    """The names of the joints, in their order."""
+    names = dataset.metainfo.get('keypoint_id2name', {})
+    return [names[i] for i in sorted(names)]
+
+
 def draw(cfg: Config, dataset: BaseDataset, sample: dict, mode: str) -> np.ndarray:
     """The picture of a sample, which is as it was before the pipeline."""
     if mode == 'original':
         sample = run_pipeline(dataset, sample, LoadImageFromFile)
         scale = HEIGHT / sample['img'].shape[0]
-        image = draw_person(sample['img'], sample, sample['keypoints'][0], scale)
+        image = draw_person(sample['img'], sample, sample['keypoints'][0], scale,
+                            names_of(dataset))
         draw_box(image, sample['bbox'][0], scale)
         return with_caption(image)
     sample = run_pipeline(dataset, sample, TopdownAffine)
     image, scale = sample['img'], HEIGHT / sample['img'].shape[0]
-    joints = draw_person(image, sample, sample['transformed_keypoints'][0], scale)
+    joints = draw_person(image, sample, sample['transformed_keypoints'][0], scale,
+                         names_of(dataset))
     panels = [with_caption(joints)]
     if mode == 'targets':
         panels += draw_targets(cv2.resize(image, joints.shape[1::-1]), target_heatmaps(cfg, sample))

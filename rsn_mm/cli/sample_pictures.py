@@ -1,5 +1,7 @@
 """Pictures of training samples: joints by their visibility, boxes and target heatmaps."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -9,10 +11,20 @@ LEGEND = {2: 'visible', 1: 'occluded', 0: 'not labeled'}
 BOX_COLOR = (255, 200, 0)
 LINK_COLOR = (230, 230, 230)
 LEGEND_HEIGHT = 24
+NAME_SIZE = 0.4
 
 
-def draw_person(image: np.ndarray, sample: dict, joints: np.ndarray, scale: float) -> np.ndarray:
-    """Enlarge an image and draw a person's joints (K, 2) in pixels of the image on it."""
+def draw_person(image: np.ndarray, sample: dict, joints: np.ndarray, scale: float,
+                names: Sequence[str] = ()) -> np.ndarray:
+    """Enlarge an image and draw the joints of a sample on it.
+
+    Args:
+        image: The image.
+        sample: Has the flags, the skeleton, and the positions in the whole image.
+        joints: (K, 2) in pixels of the image.
+        scale: Factor of the enlargement.
+        names: Of the joints, in their order; written beside each of them.
+    """
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     flags = sample['keypoints_visible'][0].astype(int)
     # The center of a pixel becomes the center of the enlarged pixel.
@@ -22,9 +34,19 @@ def draw_person(image: np.ndarray, sample: dict, joints: np.ndarray, scale: floa
             cv2.line(image, points[start], points[end], LINK_COLOR, 1, cv2.LINE_AA)
     # Datasets write 0, 0 for a joint without a position.
     placed = sample['keypoints'][0].any(-1) | (flags > 0)
+    for name, (x, y), is_placed in zip(names, points, placed):
+        if is_placed:
+            write_name(image, name, (x + 7, y + 4))
     for point, flag in zip(np.array(points)[placed].tolist(), flags[placed].tolist()):
         cv2.circle(image, point, 4, FLAG_COLORS[flag], -1 if flag else 1, cv2.LINE_AA)
     return image
+
+
+def write_name(image: np.ndarray, name: str, left_bottom: tuple[int, int]) -> None:
+    """Write a name in white with a dark edge, which can be read on any image."""
+    for color, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(image, name, left_bottom, cv2.FONT_HERSHEY_SIMPLEX, NAME_SIZE, color,
+                    thickness, cv2.LINE_AA)
 
 
 def draw_box(image: np.ndarray, box_xyxy: np.ndarray, scale: float) -> None:

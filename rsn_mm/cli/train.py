@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from rsn_mm.checkpoints import read
 from rsn_mm.checkpoints.fitting import check_start
+from rsn_mm.engine.screen_text import ScreenText
 from rsn_mm.errors import CommandError
 from rsn_mm.files import remove_parts
 from rsn_mm.processes import locked
@@ -41,6 +42,10 @@ def build_parser() -> argparse.ArgumentParser:
         '--resume', nargs='?', const='auto', metavar='CHECKPOINT',
         help='go on from this checkpoint; without a path, from the newest one of --work-dir, or '
         'from the start if there is none')
+    parser.add_argument(
+        '--from', dest='weights', metavar='CHECKPOINT',
+        help='begin with these weights, a file or web address, such as those of the demo; layers '
+        'for another number of joints start anew')
     parser.add_argument(
         '--amp', action=argparse.BooleanOptionalAction,
         help='train in bfloat16 or in float32 (default: as the config says)')
@@ -97,6 +102,12 @@ def configure(args: argparse.Namespace) -> Config:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise CommandError('--auto-scale-lr: the config has no auto_scale_lr.base_batch_size')
         cfg.auto_scale_lr.enable = True
+    if args.weights is not None:
+        if args.resume not in (None, 'auto'):
+            raise CommandError(f'--from {args.weights} and --resume {args.resume} name two '
+                               'checkpoints; use one of them')
+        cfg.load_from = args.weights
+        cfg.resume = False
     return cfg
 
 
@@ -109,7 +120,9 @@ def train(args: argparse.Namespace) -> None:
         if cfg.resume:
             check_fits(runner, cfg.load_from)
         elif cfg.get('load_from'):
-            check_start(unwrapped(runner.model), cfg.load_from)
+            reset = check_start(unwrapped(runner.model), cfg.load_from)
+            if reset is not None:
+                runner.logger.info(ScreenText(reset, reset))
         run(runner, 'train')
         exit_without_teardown()
 

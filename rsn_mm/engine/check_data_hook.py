@@ -17,6 +17,8 @@ from rsn_mm.datasets.checks import (
     source_of,
     transforms_of,
 )
+from rsn_mm.datasets.doubtful_labels import doubtful_labels
+from rsn_mm.evaluation.coco import check_ground_truth
 from rsn_mm.registry import HOOKS
 
 
@@ -24,14 +26,15 @@ from rsn_mm.registry import HOOKS
 class CheckDataHook(Hook):
     """Checks the datasets of a run against themselves and against the model, before it starts.
 
-    What MMPose's datasets skip silently is logged in one line per dataset. The first process
-    checks and tells the others, so that all of them stop.
+    What MMPose's datasets skip silently is logged in one line per dataset, and there is a warning
+    for labels that are probably mistakes. The first process checks and tells the others, so that
+    all of them stop.
 
     Raises:
         DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; if the numbers of joints of
-            dataset and head, or the sizes of pipeline and head, differ; if a metric refuses the
-            dataset in its ``check_dataset``; and if one of validation in training has a
-            ``result_file``.
+            dataset and head, or the sizes of pipeline and head, differ; if an annotation file lacks
+            what COCO's evaluation needs; if a metric refuses the dataset in its ``check_dataset``;
+            and if one of validation in training has a ``result_file``.
     """
 
     priority = 'VERY_HIGH'
@@ -57,6 +60,8 @@ class CheckDataHook(Hook):
         for mode, dataset, evaluator in _datasets(runner):
             for leaf in leaf_datasets(dataset):
                 runner.logger.info(f'{mode} data, {check_dataset(leaf)}')
+                for line in doubtful_labels(leaf):
+                    runner.logger.warning(f'{mode} data, {line}')
             for head in heads:
                 check_head(head, dataset, getattr(model, 'test_cfg', None), mode)
             for metric in getattr(evaluator, 'metrics', ()):
@@ -66,6 +71,7 @@ class CheckDataHook(Hook):
                         f'val_evaluator: result_file {metric.result_file} is written once, but '
                         'training validates many times: set it in test_evaluator, and test the '
                         'checkpoint')
+                check_ground_truth(metric)
                 if hasattr(metric, 'check_dataset'):
                     metric.check_dataset(dataset)
 

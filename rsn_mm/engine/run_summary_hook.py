@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
+from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
@@ -18,13 +19,14 @@ from rsn_mm.datasets.checks import leaf_datasets, source_of
 from rsn_mm.registry import HOOKS
 
 from .optimize_hook import OptimizeHook
-from .screen_text import ScreenText, duration
+from .screen_text import ScreenText, duration, joint_table
 
 
 @HOOKS.register_module()
 class RunSummaryHook(Hook):
     """Logs what a training or a test consists of before it starts, and the outcome of a training.
 
+    At the end, the errors of every joint follow where ``rsn_mm.JointErrors`` has measured them.
     Named are the network and its number of parameters, the data and their number of samples, the
     batch, the epochs, the precision, the device, the folder and the log file.
     """
@@ -66,6 +68,20 @@ class RunSummaryHook(Hook):
             score = runner.message_hub.get_info('best_score')
             text += f'; the best score is {score:.3f}, in {_shown(best)}'
         runner.logger.info(ScreenText(text, text))
+        if runner.val_loop is not None:
+            self._log_joints(runner, runner.val_loop.evaluator)
+
+    def after_test(self, runner: Runner) -> None:
+        """Show the error of every joint, if it was measured."""
+        self._log_joints(runner, runner.test_loop.evaluator)
+
+    @staticmethod
+    def _log_joints(runner: Runner, evaluator: Evaluator) -> None:
+        for metric in evaluator.metrics:
+            joints = getattr(metric, 'joints', ())
+            if joints:
+                table = joint_table(joints, metric.thr)
+                runner.logger.info(ScreenText(table, table))
 
     @staticmethod
     def _weights(runner: Runner) -> dict[str, str]:

@@ -1,12 +1,14 @@
 """Log messages with a short form for the screen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import StringIO
 
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
+
+from rsn_mm.evaluation.joints import JointError
 
 #: Characters of the longest line.
 WIDTH = 120
@@ -49,6 +51,25 @@ def metric_table(title: str, metrics: Mapping[str, float]) -> str:
             table.add_row(*row)
     console.print(table)
     return f'{title}\n{text.getvalue().rstrip()}'
+
+
+def joint_table(joints: Iterable[JointError], thr: float) -> str:
+    """A table of the error of every joint, the largest first.
+
+    Args:
+        joints: What was measured; joints that are nowhere labeled come last.
+        thr: Threshold of the PCK.
+    """
+    table = Table(box=box.ROUNDED)
+    table.add_column('joint')
+    for name in ('labeled', 'EPE in pixels', f'PCK@{thr:g}'):
+        table.add_column(name, justify='right')
+    for joint in sorted(joints, key=lambda joint: -joint.epe if joint.labeled else 0.):
+        figures = (f'{joint.epe:.2f}', f'{joint.pck:.3f}') if joint.labeled else ('-', '-')
+        table.add_row(joint.name, str(joint.labeled), *figures)
+    text = StringIO()
+    Console(file=text, width=WIDTH, color_system=None).print(table)
+    return f'error of every joint in the last evaluation\n{text.getvalue().rstrip()}'
 
 
 def duration(seconds: float) -> str:

@@ -1,5 +1,6 @@
 from .coco import CocoMetric
 from .dump import DumpResults
+from .joints import JointError, JointErrors
 from .mpii import MpiiPCKh
 
-__all__ = ['CocoMetric', 'DumpResults', 'MpiiPCKh']
+__all__ = ['CocoMetric', 'DumpResults', 'JointError', 'JointErrors', 'MpiiPCKh']

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import mmpose.evaluation.metrics as mmpose_metrics
 from mmengine.logging import print_log
 
-from rsn_mm.errors import OptionError
+from rsn_mm.errors import DataError, OptionError
 from rsn_mm.files import check_new_file, write_json
 from rsn_mm.registry import METRICS
 
@@ -77,3 +77,27 @@ def as_result(person: Mapping) -> dict:
     return dict(image_id=int(person['img_id']), category_id=int(person['category_id']),
                 keypoints=[value for joint in joints for value in joint],
                 score=float(person['score']))
+
+
+def check_ground_truth(metric: object) -> None:
+    """Refuse an annotation file that COCO's evaluation would fail on.
+
+    Args:
+        metric: Any metric; MMPose's ``CocoMetric`` and its descendants are looked at.
+
+    Raises:
+        DataError: If the file has no categories, or annotations without area.
+    """
+    if not isinstance(metric, mmpose_metrics.CocoMetric) or metric.format_only:
+        return
+    content = getattr(metric.coco, 'dataset', None)
+    if content is None or 'annotations' not in content:
+        return
+    name = f'the annotation file of {type(metric).__name__}'
+    hint = 'tools/dataset.py writes a file that has everything'
+    if not content.get('categories'):
+        raise DataError(f"{name} has no 'categories', which the evaluation needs; {hint}")
+    missing = [a.get('id') for a in content['annotations'] if 'area' not in a]
+    if missing and metric.use_area:
+        raise DataError(f"{name}: annotation {missing[0]} has no 'area', which the evaluation "
+                        f'needs ({len(missing)} have none); use_area=False does without; {hint}')

@@ -1,6 +1,7 @@
 """Predicts the keypoints of people in photographs."""
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -72,6 +73,7 @@ class Predictor:
         cfg = _read_config(config)
         init_default_scope(cfg.get('default_scope') or 'mmpose')
         self._load_image, self._cut_out = _pipeline(cfg)
+        self._knows_whole_images = bool(cfg.get('whole_image'))
         estimator = _build(cfg)
         weights, stored = read_weights(checkpoint)
         check_fit(estimator, weights, checkpoint)
@@ -110,6 +112,11 @@ class Predictor:
             raise OptionError(f'batch_size={batch_size!r}, expected a positive integer')
         images = as_images(images)
         boxes = as_boxes(boxes_xyxy, len(images))
+        if not self._knows_whole_images and any(each is None for each in boxes):
+            self._knows_whole_images = True  # now the user knows
+            warnings.warn('Predictor: whole images without boxes, but the network was trained on '
+                          'boxes: joints may be far off, whatever their scores are. Give boxes, or '
+                          'train on whole images (docs/custom.md).', stacklevel=2)
         people: list[list[InstanceData]] = [[] for _ in images]
         crops = self._crops(images, boxes)
         while batch := list(islice(crops, batch_size)):

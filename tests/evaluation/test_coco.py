@@ -10,8 +10,9 @@ from mmpose.registry import DATASETS, METRICS
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from rsn_mm.errors import ExistingFileError, OptionError, OutputError
+from rsn_mm.errors import DataError, ExistingFileError, OptionError, OutputError
 from rsn_mm.evaluation import CocoMetric
+from rsn_mm.evaluation.coco import check_ground_truth
 from tests.tools.tiny_run import draw_persons
 
 SAMPLE = Path(__file__).parents[3] / 'shared' / 'data' / 'coco_sample' / 'person_keypoints.json'
@@ -112,3 +113,24 @@ def test_what_would_write_nothing_or_over_a_file_is_refused(tmp_path):
         CocoMetric(result_file=str(there))
     with pytest.raises(OutputError, match=r'expected a file ending with \.json'):
         CocoMetric(result_file=str(tmp_path / 'x.txt'))
+
+
+@pytest.mark.parametrize('key, message', [
+    ('categories', "has no 'categories'"), ('area', "annotation 101 has no 'area'.*16 have none"),
+    ('iscrowd', None), (None, None)])
+def test_a_file_that_the_evaluation_would_fail_on_is_found_before(tmp_path, key, message):
+    content = draw_persons(tmp_path)
+    content.pop(key, None)
+    for annotation in content['annotations']:
+        annotation.pop(key, None)
+    path = tmp_path / 'persons.json'
+    path.write_text(json.dumps(content))
+    metric = METRICS.build(dict(type='mmpose.CocoMetric', ann_file=str(path)))
+    if message is None:
+        check_ground_truth(metric)
+        return
+    with pytest.raises(DataError, match=message):
+        check_ground_truth(metric)
+    if key == 'area':
+        check_ground_truth(METRICS.build(dict(
+            type='mmpose.CocoMetric', ann_file=str(path), use_area=False)))

@@ -101,6 +101,8 @@ def test_switches(options, last_kind, last_shift):
 def test_topk_of_all_joints_is_the_mean_over_joints():
     outputs, targets, flags = map(torch.from_numpy, random_batch(1))
     term = CoarseToFineLoss(1, topk=16).terms(outputs, targets, flags)['stage0_unit3_ohkm']
+    assert CoarseToFineLoss(1, topk='all').terms(outputs, targets, flags)[
+        'stage0_unit3_ohkm'] == term
     errors = (outputs[0, 3] - targets[:, 4]).square().mean((-2, -1))
     torch.testing.assert_close(term, torch.where(flags > 0, errors, 0).mean())
 

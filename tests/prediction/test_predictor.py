@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 
 import cv2
 import numpy as np
@@ -121,6 +122,21 @@ def test_people_of_all_images_share_batches(folder):
         seen.clear()
         assert_same(predictor(images, boxes, batch_size=size), expected, atol=1e-2)
         assert seen == batches
+
+
+def test_whole_images_are_warned_about_once_unless_trained_on(folder):
+    for whole_image, expected in ((False, 1), (True, 0)):
+        cfg = config()
+        cfg.whole_image = whole_image
+        predictor = Predictor(cfg, folder / 'weights.pth', device='cpu')
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            predictor(HIGH, HIGH_BOXES)
+            before = sum('trained on boxes' in str(each.message) for each in caught)
+            predictor([HIGH, WIDE], [HIGH_BOXES, None])
+            predictor(HIGH)
+        assert before == 0
+        assert sum('trained on boxes' in str(each.message) for each in caught) == expected
 
 
 def test_without_boxes_the_image_is_the_box(predictor):

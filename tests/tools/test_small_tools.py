@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from rsn_mm.cli.sample_pictures import draw_person
 from tests.tools.tiny_run import ROOT, call, environment, write_run
 
 TOOLS = sorted(path.name for path in (ROOT / 'tools').glob('*.py'))
@@ -154,3 +155,14 @@ def test_browsing_says_what_it_cannot_do(tmp_path, monkeypatch, args, message):
     monkeypatch.chdir(tmp_path)
     code = call('browse_dataset.py', *args)
     assert str(code).startswith('browse_dataset.py: error: ') and message in code
+
+
+def test_names_are_written_beside_the_joints_that_have_a_place():
+    sample = dict(keypoints_visible=np.array([[2, 0]]), skeleton_links=[],
+                  keypoints=np.array([[[10., 20.], [0., 0.]]]))
+    image = np.full((60, 90, 3), 90, np.uint8)
+    plain, named = (draw_person(image, sample, sample['keypoints'][0], 2., names)
+                    for names in ((), ('nose', 'tail')))
+    rows, columns = np.nonzero((plain != named).any(-1))
+    assert 25 < columns.min() and columns.max() < 70  # right of the joint at 20, 40
+    assert 30 < rows.min() and rows.max() < 52

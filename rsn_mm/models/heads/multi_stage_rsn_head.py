@@ -94,9 +94,10 @@ class MultiStageRSNHead(BaseHead):
                               f'num_stages={loss["num_stages"]}')
         self.loss_module = MODELS.build(loss)
         topk = getattr(self.loss_module, 'topk', None)
-        if topk is not None and topk > out_channels:
+        if isinstance(topk, int) and topk > out_channels:
             raise OptionError(f'MultiStageRSNHead: its loss takes the topk={topk} worst joints of '
-                              f'out_channels={out_channels}; set loss=dict(topk={out_channels})')
+                              f'out_channels={out_channels}; set loss=dict(topk={out_channels}) '
+                              "or loss=dict(topk='all')")
 
         # Units without supervision have an identity, which is never called: so the others keep
         # their place, and their names in checkpoints, whatever their number is.

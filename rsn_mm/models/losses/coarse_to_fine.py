@@ -1,6 +1,7 @@
 """The loss of MSPN and RSN: coarse-to-fine supervision and online hard keypoint mining (OHKM)."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -41,9 +42,9 @@ class CoarseToFineLoss(nn.Module):
 
     Args:
         num_stages: Number of stages of the network.
-        topk: Number of joints that count in :func:`ohkm_loss`. ``None`` switches OHKM off as the
-            released code does: the last unit then has :func:`mse_loss` too, with unchanged weight.
-            To drop only the selection of joints, give the number of all joints.
+        topk: Number of joints that count in :func:`ohkm_loss`. ``'all'`` drops the selection of
+            joints. ``None`` switches OHKM off as the released code does: the last unit then has
+            :func:`mse_loss` too, with unchanged weight.
         mse_weight: Weight of the loss of every unit but the last one of a stage.
         ohkm_weight: Weight of the loss of the last unit of a stage.
         loss_weight: Weight of the whole.
@@ -67,12 +68,14 @@ class CoarseToFineLoss(nn.Module):
         125.0
     """
 
-    def __init__(self, num_stages: int, topk: int | None = 8, mse_weight: float = 0.25,
-                 ohkm_weight: float = 1.0, loss_weight: float = 1.0,
+    def __init__(self, num_stages: int, topk: int | Literal['all'] | None = 8,
+                 mse_weight: float = 0.25, ohkm_weight: float = 1.0, loss_weight: float = 1.0,
                  coarse_to_fine: bool = True) -> None:
         super().__init__()
         require_at_least('CoarseToFineLoss', 1, num_stages=num_stages,
-                         **({} if topk is None else dict(topk=topk)))
+                         **(dict(topk=topk) if isinstance(topk, int) else {}))
+        if isinstance(topk, str) and topk != 'all':
+            raise OptionError(f"CoarseToFineLoss: topk={topk!r}, expected a number, 'all' or None")
         self.num_stages = num_stages
         self.topk = topk
         self.mse_weight = mse_weight
@@ -106,7 +109,8 @@ class CoarseToFineLoss(nn.Module):
                 target = targets[:, u + (is_last_stage and self.coarse_to_fine)]
                 output = output.to(target.dtype)
                 if is_last_unit and self.topk is not None:
-                    name, value = 'ohkm', ohkm_loss(output, target, flags, self.topk)
+                    topk = self.topk if isinstance(self.topk, int) else output.shape[1]
+                    name, value = 'ohkm', ohkm_loss(output, target, flags, topk)
                 else:
                     name, value = 'mse', mse_loss(output, target, flags)
                 weight = self.ohkm_weight if is_last_unit else self.mse_weight
@@ -127,6 +131,6 @@ class CoarseToFineLoss(nn.Module):
                     raise OptionError(
                         f'CoarseToFineLoss: output of stage {s} unit {u} is '
                         f'{tuple(output.shape)}, targets are {tuple(targets[:, 0].shape)}')
-        if self.topk is not None and targets.shape[2] < self.topk:
+        if isinstance(self.topk, int) and targets.shape[2] < self.topk:
             raise OptionError(f'CoarseToFineLoss: topk={self.topk} of {targets.shape[2]} joints; '
                               'set topk to at most the number of joints')
