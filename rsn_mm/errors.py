@@ -69,6 +69,10 @@ class EnsembleError(RsnMmError, ValueError):
     """Members of an ensemble that are incomplete or do not go together."""
 
 
+class MissingPackageError(RsnMmError, ImportError):
+    """A package that is not installed, and that only some functions need."""
+
+
 class CommandError(RsnMmError):
     """A command that cannot be carried out."""
 

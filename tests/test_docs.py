@@ -19,6 +19,7 @@ from mmengine.utils import import_modules_from_strings
 from benchmarks import machine
 from rsn_mm.apis import Predictor
 from rsn_mm.registry import DATASETS, UNITS
+from rsn_mm.video import VideoReader, VideoWriter
 from tests.conversion.samples import released
 from tests.doc_blocks import Block, Stage, blocks_of, commands_of, inside, outside_of_blocks
 from tests.fresh import ROOT
@@ -240,6 +241,17 @@ def mice(stage: Stage) -> None:
         call('dataset.py', 'data/mice_project', 'data/mice')
 
 
+def demo_video(stage: Stage) -> None:
+    demo_results(stage)
+    with VideoWriter(stage.folder / 'video.mp4') as video:
+        for i in range(8):
+            video.write(np.full((64, 96, 3), 20 * i, np.uint8), i / 25)
+
+
+def check_copy(stage: Stage, names: dict) -> None:
+    assert len(list(VideoReader(stage.folder / 'copy.mp4'))) == 8
+
+
 def small_matrices(stage: Stage) -> None:
     machine.MATRIX_SIZES = dict(cpu=64)
 
@@ -357,6 +369,11 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
             'data/synthetic ': 'data/few ',
             '--train 1500 --val 200': '--train 2 --val 1 --workers 1',
             '--train 500 --val 100': '--train 2 --val 1 --workers 1'})),
+    ],
+    'docs/video.md': [
+        ('pip install', parse),
+        ('from rsn_mm.apis import Predictor', partial(
+            python, before=demo_video, after=check_copy)),
     ],
     'docs/training.md': [
         ('data/coco/annotations', shown),
