@@ -50,6 +50,10 @@ class EnsembleError(RsnMmError, ValueError):
     """Members of an ensemble that are incomplete or do not go together."""
 
 
+class ExportError(RsnMmError, ValueError):
+    """An exported file that cannot be made, read or run."""
+
+
 class CommandError(RsnMmError):
     """A command that cannot be carried out."""
 

@@ -13,7 +13,7 @@ from rsn_mm.errors import OptionError
 from rsn_mm.registry import KEYPOINT_CODECS
 
 from .gaussian import blur_matrix
-from .peaks import PeakFinder
+from .peaks import PeakFinder, Peaks, find_peaks
 
 #: Largest value of a target heatmap; the smallest is 0.
 HEATMAP_SCALE = 255.0
@@ -234,13 +234,31 @@ class RSNHeatmap(BaseKeypointCodec):
         Returns:
             (B, K, 2) x, y in input pixels and (B, K) scores, float32.
         """
+        self._check_heatmaps(heatmaps)
+        heatmaps = heatmaps.float().contiguous()
+        with torch.autocast(heatmaps.device.type, enabled=False):
+            peaks = self._peak_finder(heatmaps.device)(heatmaps.flatten(0, 1))
+        return self._locate_at(peaks, heatmaps)
+
+    def locate_together(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """Do what :meth:`locate` does, in operations without branches, which can be exported.
+
+        Args:
+            heatmaps: (B, K, H, W) float32 in 0..255.
+        """
+        self._check_heatmaps(heatmaps)
+        peaks = find_peaks(heatmaps.flatten(0, 1), self.blur_kernel_size, DECODE_BORDER)
+        return self._locate_at(peaks, heatmaps)
+
+    def _check_heatmaps(self, heatmaps: Tensor) -> None:
         width, height = self.heatmap_size
         if heatmaps.shape[-2:] != (height, width):
             raise OptionError(f'RSNHeatmap: heatmaps of (H, W) = {tuple(heatmaps.shape[-2:])}, '
                               f'expected {(height, width)}')
-        heatmaps = heatmaps.float().contiguous()
-        with torch.autocast(heatmaps.device.type, enabled=False):
-            peaks = self._peak_finder(heatmaps.device)(heatmaps.flatten(0, 1))
+
+    def _locate_at(self, peaks: Peaks, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """Keypoints and scores, given the peaks of the blurred maps."""
+        width, height = self.heatmap_size
         first, second = (xy.unflatten(0, heatmaps.shape[:2]).float() for xy in peaks)
         towards = second - first
         # Both are whole numbers: a distance below 1 is 0, where both cells are the same.
