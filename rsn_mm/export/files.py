@@ -17,6 +17,7 @@ from rsn_mm.errors import ExportError
 from rsn_mm.files import FilePath, check_new_file, written_whole
 from rsn_mm.version import __version__
 
+from .checking import can_check, check
 from .metadata import Metadata, box_extension, joints_of
 from .network import (
     INPUT_NAME,
@@ -47,7 +48,8 @@ def export_onnx(model: TopdownPoseEstimator, path: FilePath, *, opset: int = OPS
 
     The file has one input, ``images`` (B, 3, H, W) for any B, and the outputs ``keypoints``
     (B, K, 2), x, y in input pixels, and ``scores`` (B, K); or ``heatmaps`` (B, K, h, w). Its
-    properties are those of :class:`~rsn_mm.export.metadata.Metadata`.
+    properties are those of :class:`~rsn_mm.export.metadata.Metadata`. Where onnxruntime is
+    installed, the file is compared with the network before it is written.
 
     Args:
         model: An estimator that :func:`~rsn_mm.optimization.optimize` takes, whose codec is an
@@ -64,7 +66,8 @@ def export_onnx(model: TopdownPoseEstimator, path: FilePath, *, opset: int = OPS
     Raises:
         OutputError: If the file cannot be written, or exists.
         StackError: If onnx or onnxscript is not installed, or torch is too old.
-        OptionError, OptionTypeError, ExportError: See :func:`prepare`.
+        OptionError, OptionTypeError: See :func:`prepare`.
+        ExportError: See there, and if the file does not agree with the network.
 
     Example:
         >>> from mmpose.registry import MODELS
@@ -85,8 +88,11 @@ def export_onnx(model: TopdownPoseEstimator, path: FilePath, *, opset: int = OPS
     """
     check_new_file(path, 'path', '.onnx', overwrite)
     network, metadata = prepare(model, **options)
+    content = to_onnx(network, metadata, opset).SerializeToString()
+    if can_check():
+        check(network, content)
     with written_whole(path) as file:
-        file.write(to_onnx(network, metadata, opset).SerializeToString())
+        file.write(content)
     return metadata
 
 

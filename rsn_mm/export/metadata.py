@@ -53,6 +53,11 @@ class Metadata:
     config: str  #: text of the config, for the reader
     version: str = __version__  #: of this package
 
+    @classmethod
+    def property_names(cls) -> list[str]:
+        """Names of all properties in a file."""
+        return [PREFIX + field.name for field in fields(cls)]
+
     def to_properties(self) -> dict[str, str]:
         """All properties as strings, by their name in the file."""
         return {PREFIX + name: json.dumps(value) for name, value in asdict(self).items()}
@@ -68,10 +73,9 @@ class Metadata:
         Raises:
             ExportError: If a property is missing or cannot be read.
         """
-        missing = [f.name for f in fields(cls) if PREFIX + f.name not in properties]
+        missing = [name for name in cls.property_names() if name not in properties]
         if missing:
-            raise ExportError(f'{path} was not exported by rsn_mm: it has no property '
-                              f'{PREFIX}{missing[0]}')
+            raise ExportError(f'{path} was not exported by rsn_mm: it has no property {missing[0]}')
         try:
             return cls(**{f.name: _as_tuples(json.loads(properties[PREFIX + f.name]))
                           for f in fields(cls)})

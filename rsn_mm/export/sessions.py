@@ -9,7 +9,7 @@ import torch
 from rsn_mm.errors import ExportError, MissingFileError, OptionError
 from rsn_mm.files import FilePath
 
-from .metadata import PREFIX, Metadata
+from .metadata import Metadata
 from .network import INPUT_NAME, OUTPUT_NAMES
 from .packages import need
 
@@ -43,6 +43,7 @@ class Session:
     runtime: str  #: its name, as an option and for messages
     package: str  #: what is to be installed
     metadata: Metadata
+    name: str  #: of the file, for messages
 
     def __init__(self, file: FilePath | Content, device: str = 'cpu',
                  dtype: torch.dtype = torch.float32) -> None:
@@ -52,6 +53,7 @@ class Session:
                     pass
             except OSError as error:
                 raise MissingFileError(f'{file} cannot be read: {error.strerror}') from error
+        self.name = str(file)
         module = need(self.package, f'runtime={self.runtime!r}')
         try:
             properties = self._open(module, file, device, dtype)
@@ -146,10 +148,9 @@ class OpenVinoSession(Session):
 
 def openvino_properties(model: Any) -> dict[str, str]:
     """The properties of this package in a model that OpenVINO has read."""
-    stored = model.get_rt_info().get('framework')
-    names = getattr(stored, 'value', None) or {}
-    return {name: str(model.get_rt_info(['framework', name]).value)
-            for name in names if name.startswith(PREFIX)}
+    paths = {name: ['framework', name] for name in Metadata.property_names()}
+    return {name: str(model.get_rt_info(path).value) for name, path in paths.items()
+            if model.has_rt_info(path)}
 
 
 SESSIONS = {session.runtime: session for session in (OnnxRuntimeSession, OpenVinoSession)}
