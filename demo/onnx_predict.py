@@ -33,7 +33,7 @@ def open_model(path: str) -> tuple[onnxruntime.InferenceSession, dict]:
 
 
 def cut_out(image: np.ndarray, box: np.ndarray, properties: dict) -> tuple[np.ndarray, np.ndarray]:
-    """The crop of a box (x1, y1, x2, y2), (H, W, 3), and the matrix from the image to it, (2, 3)."""
+    """The crop (H, W, 3) of a box x1, y1, x2, y2, and the matrix (2, 3) from the image to it."""
     width, height = properties['input_size']
     box_size = (box[2:] - box[:2]) * (1 + np.array(properties['box_extension']))
     scale = min(np.array([width, height]) / np.maximum(box_size, 1e-6))

@@ -8,7 +8,7 @@ import torch
 from rsn_mm.errors import ExportError
 
 from .network import ExportedNetwork
-from .sessions import Content, Session, open_session
+from .sessions import Content, open_session
 
 #: The runtime that compares.
 RUNTIME = 'onnxruntime'

@@ -44,12 +44,12 @@ BATCH_NAME = 'batch'
 
 def export_onnx(model: TopdownPoseEstimator, path: FilePath, *, opset: int = OPSET,
                 overwrite: bool = False, **options: Any) -> Metadata:
-    """Write an estimator in its test-time form as an ONNX file, which needs neither torch nor MMPose.
+    """Write an estimator in its test-time form as an ONNX file.
 
-    The file has one input, ``images`` (B, 3, H, W) for any B, and the outputs ``keypoints``
-    (B, K, 2), x, y in input pixels, and ``scores`` (B, K); or ``heatmaps`` (B, K, h, w). Its
-    properties are those of :class:`~rsn_mm.export.metadata.Metadata`. Where onnxruntime is
-    installed, the file is compared with the network before it is written.
+    The file needs neither torch nor MMPose. It has one input, ``images`` (B, 3, H, W) for any B,
+    and the outputs ``keypoints`` (B, K, 2), x, y in input pixels, and ``scores`` (B, K); or
+    ``heatmaps`` (B, K, h, w). Its properties are those of
+    :class:`~rsn_mm.export.metadata.Metadata`. Where onnxruntime is installed, the file is compared with the network before it is written.
 
     Args:
         model: An estimator that :func:`~rsn_mm.optimization.optimize` takes, whose codec is an
@@ -100,8 +100,8 @@ def export_program(model: TopdownPoseEstimator, path: FilePath, *, overwrite: bo
                    **options: Any) -> Metadata:
     """Write an estimator in its test-time form as a program of ``torch.export``.
 
-    ``torch.export.load(path).module()`` needs torch, but neither MMPose nor this package. Properties
-    are stored as extra files of the program, under their names in an ONNX file.
+    ``torch.export.load(path).module()`` needs torch, but neither MMPose nor this package. The
+    properties are stored as extra files of the program, under their names in an ONNX file.
 
     Args:
         model: As in :func:`export_onnx`.
@@ -190,9 +190,10 @@ def to_onnx(network: ExportedNetwork, metadata: Metadata, opset: int = OPSET) ->
         raise ExportError(f'opset={opset}, expected {OPSET} to {newest}')
     program = _trace(network)
     with _quiet():
-        model = torch.onnx.export(
+        exported: Any = torch.onnx.export(
             program, dynamo=True, external_data=False, opset_version=opset, verbose=False,
-            input_names=[INPUT_NAME], output_names=OUTPUT_NAMES[network.output]).model_proto
+            input_names=[INPUT_NAME], output_names=OUTPUT_NAMES[network.output])
+    model = exported.model_proto
     written = next(entry.version for entry in model.opset_import if entry.domain == '')
     if written != opset:
         raise ExportError(f'opset={opset}: the exporter of torch {torch.__version__} wrote '

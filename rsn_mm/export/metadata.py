@@ -1,4 +1,4 @@
-"""What an exported file says about itself: all that a program needs that has nothing but the file."""
+"""What an exported file says about itself, so that a program needs nothing but the file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def _as_tuples(value: Any) -> Any:
     return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
-def joints_of(dataset_meta: Mapping | None, num_joints: int) -> dict[str, tuple]:
+def joints_of(dataset_meta: Mapping | None, num_joints: int) -> dict[str, Any]:
     """Names, skeleton and mirrored pairs of the joints.
 
     Args:

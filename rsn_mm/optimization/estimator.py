@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import torch
 from mmcv.cnn import fuse_conv_bn
@@ -126,7 +127,7 @@ def fold(model: TopdownPoseEstimator) -> OptimizedEstimator:
     return fast
 
 
-def _parts(model: TopdownPoseEstimator) -> list[nn.Module]:
+def _parts(model: TopdownPoseEstimator) -> list[Any]:
     """The parts that have weights."""
     return [model.backbone, *([model.neck] if model.with_neck else []), model.head]
 
@@ -169,7 +170,7 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     if dtype == torch.float16 and next(model.parameters()).is_cpu:
         raise OptionTypeError('optimize: dtype=torch.float16 for a model on a processor, expected '
                               'a GPU, or torch.float32 or torch.bfloat16')
-    fast = fold(model)
+    fast: Any = fold(model)
     parts = _parts(fast)
     if compile is False:
         pack_convs(fast)

@@ -6,10 +6,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 
-from rsn_mm.checkpoints.contents import meta_of, read_weights
-from rsn_mm.checkpoints.fitting import check_fit
-
-from .predictor import _build, _dataset_meta
+from .predictor import _build, _dataset_meta, load_weights
 
 
 def load_estimator(cfg: Config, checkpoint: str | Path) -> TopdownPoseEstimator:
@@ -21,9 +18,7 @@ def load_estimator(cfg: Config, checkpoint: str | Path) -> TopdownPoseEstimator:
     """
     init_default_scope(cfg.get('default_scope') or 'mmpose')
     estimator = _build(cfg)
-    weights, stored = read_weights(checkpoint)
-    check_fit(estimator, weights, checkpoint)
-    estimator.load_state_dict(weights)
+    meta = load_weights(estimator, checkpoint)
     estimator.cfg = cfg
-    estimator.dataset_meta = _dataset_meta(cfg, meta_of(stored), estimator.head.out_channels)
+    estimator.dataset_meta = _dataset_meta(cfg, meta, estimator.head.out_channels)
     return estimator

@@ -11,7 +11,7 @@ from onnxruntime import InferenceSession
 from rsn_mm.apis import export_onnx, export_program
 from rsn_mm.codecs import RSNHeatmap
 from rsn_mm.errors import ExistingFileError, ExportError, OptionError, OptionTypeError, OutputError
-from rsn_mm.export import checking
+from rsn_mm.export import checking, files
 from rsn_mm.export.files import OPSET, prepare
 from rsn_mm.export.metadata import Metadata, box_extension, joints_of
 
@@ -19,6 +19,7 @@ from .tiny import SIZE_WH, expected, images_of, needs_exporter, preprocessed, ti
 
 pytestmark = needs_exporter
 PIXELS, RELATIVE = 0.01, 1e-3
+RSB = {'model.backbone.unit': 'rsb'}
 
 
 def run(path, images):
@@ -28,8 +29,29 @@ def run(path, images):
 # ------------------------------------------------------------------------------------ the numbers
 
 
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory):
+    """The file of a network, and the metadata that were returned."""
+    path = tmp_path_factory.mktemp('exported') / 'tiny.onnx'
+    return path, export_onnx(tiny_model(**RSB), path, opset=OPSET)
+
+
+def assert_agrees(path, metadata, model, flip_test, reference=expected):
+    """The keypoints in a file are those of torch, for batches of several sizes."""
+    for batch in (1, 3, 16):
+        images = images_of(batch, seed=batch)
+        found, scores = run(path, images.astype(metadata.input_type))
+        _, keypoints, expected_scores = reference(model, images, flip_test)
+        np.testing.assert_allclose(found, keypoints, atol=PIXELS, rtol=0)
+        np.testing.assert_allclose(scores, expected_scores, atol=RELATIVE, rtol=0)
+    assert len(np.unique(found.round(2).reshape(-1, 2), axis=0)) > 10  # not all at one place
+
+
+def test_keypoints_are_torchs_for_every_batch(exported):
+    assert_agrees(*exported, tiny_model(**RSB), flip_test=True)
+
+
 @pytest.mark.parametrize('changes, options', [
-    ({}, dict(flip_test=True)),
     # two stages with a PRM, another normalization and order of channels, a larger blur
     ({'model.backbone.num_stages': 2, 'model.head.num_stages': 2,
       'model.head.prm': dict(position='feature'),
@@ -44,30 +66,24 @@ def run(path, images):
          keypoint_id2name=dict(enumerate('abcd')), skeleton_links=[(0, 1)],
          flip_indices=[1, 0, 2, 3]))),
 ])
-def test_keypoints_are_torchs_for_every_batch(tmp_path, changes, options):
+def test_keypoints_of_other_networks(tmp_path, changes, options):
     model = tiny_model(**changes)
     model.dataset_meta = options.pop('dataset_meta', model.dataset_meta)
     path = tmp_path / 'tiny.onnx'
     metadata = export_onnx(model, path, **options)
-    for batch in (1, 3, 16):
-        images = images_of(batch, seed=batch)
-        found, scores = run(path, images.astype(metadata.input_type))
-        maps, keypoints, expected_scores = expected(model, images, options['flip_test'])
-        if changes.get('model.test_cfg.shift_heatmap'):
-            keypoints, expected_scores = shifted(model, images)
-        np.testing.assert_allclose(found, keypoints, atol=PIXELS, rtol=0)
-        np.testing.assert_allclose(scores, expected_scores, atol=RELATIVE, rtol=0)
-    assert len(np.unique(found.round(2).reshape(-1, 2), axis=0)) > 10  # not all at one place
+    reference = shifted if changes.get('model.test_cfg.shift_heatmap') else expected
+    assert_agrees(path, metadata, model, options['flip_test'], reference)
 
 
-def shifted(model, images):
-    """Keypoints and scores where mirrored maps are moved by one cell."""
+def shifted(model, images, flip_test):
+    """As ``expected``, where mirrored maps are moved by one cell."""
     direct, *_ = expected(model, images, flip_test=False)
     mirrored, *_ = expected(model, images[..., ::-1].copy(), flip_test=False)
     mirrored = mirrored[:, model.dataset_meta['flip_indices'], :, ::-1].copy()
     mirrored[..., 1:] = mirrored[..., :-1].copy()
-    located = model.head.decoder.locate(torch.from_numpy((direct + mirrored) / 2))
-    return tuple(each.numpy() for each in located)
+    heatmaps = (direct + mirrored) / 2
+    return heatmaps, *(
+        each.numpy() for each in model.head.decoder.locate(torch.from_numpy(heatmaps)))
 
 
 def test_heatmaps_of_images_that_are_normalized_before(tmp_path):
@@ -112,10 +128,8 @@ def test_search_without_branches_is_the_codecs(kernel):
 # ------------------------------------------------------------------------------ what a file holds
 
 
-def test_file_describes_itself(tmp_path):
-    model = tiny_model()
-    path = tmp_path / 'tiny.onnx'
-    metadata = export_onnx(model, path, opset=OPSET)
+def test_file_describes_itself(exported):
+    path, metadata = exported
     written = onnx.load(path)
     onnx.checker.check_model(written)
     properties = {each.key: each.value for each in written.metadata_props}
@@ -203,15 +217,18 @@ def test_a_file_is_not_written_over(tmp_path):
         export_program(tiny_model(), tmp_path / 'tiny.onnx')
 
 
-def test_a_file_with_other_numbers_is_not_written(tmp_path, monkeypatch):
-    """Every export is compared with torch."""
-    def shifted(self, images):
-        return {name: output + 5 for name, output in call(self, images).items()}
-
-    call = checking.Session.__call__
-    monkeypatch.setattr(checking.Session, '__call__', shifted)
-    with pytest.raises(ExportError, match='agrees with torch in 0% of the joints'):
-        export_onnx(tiny_model(), tmp_path / 'tiny.onnx')
+def test_a_file_with_other_numbers_is_not_written(exported, tmp_path, monkeypatch):
+    """The exporter has written files with wrong values without an error."""
+    content = exported[0].read_bytes()
+    network, _ = prepare(tiny_model(**RSB))
+    checking.check(network, content)
+    wrong = onnx.load_from_string(content)
+    weights = next(each for each in wrong.graph.initializer if len(each.dims) == 4)
+    weights.raw_data = onnx.numpy_helper.from_array(
+        -onnx.numpy_helper.to_array(weights)).raw_data
+    monkeypatch.setattr(files, 'to_onnx', lambda *args: wrong)
+    with pytest.raises(ExportError, match='the exported file is wrong: .* of the joints of 3'):
+        export_onnx(tiny_model(**RSB), tmp_path / 'tiny.onnx')
     assert not list(tmp_path.iterdir())
 
 
