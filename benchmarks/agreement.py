@@ -1,4 +1,4 @@
-"""Compares exported networks with torch, in every runtime: `python -m benchmarks.agreement`.
+"""Compares exported networks with torch, in every runtime: `python benchmarks/agreement.py`.
 
 The weights are random. The table in docs/deployment.md was written by it.
 """

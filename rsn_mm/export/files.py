@@ -49,7 +49,8 @@ def export_onnx(model: TopdownPoseEstimator, path: FilePath, *, opset: int = OPS
     The file needs neither torch nor MMPose. It has one input, ``images`` (B, 3, H, W) for any B,
     and the outputs ``keypoints`` (B, K, 2), x, y in input pixels, and ``scores`` (B, K); or
     ``heatmaps`` (B, K, h, w). Its properties are those of
-    :class:`~rsn_mm.export.metadata.Metadata`. Where onnxruntime is installed, the file is compared with the network before it is written.
+    :class:`~rsn_mm.export.metadata.Metadata`. Where onnxruntime is installed, the file is compared
+    with the network before it is written.
 
     Args:
         model: An estimator that :func:`~rsn_mm.optimization.optimize` takes, whose codec is an
