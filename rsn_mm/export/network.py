@@ -58,7 +58,7 @@ class ExportedNetwork(nn.Module):
         if flip_indices is not None and model.test_cfg.get('flip_mode', 'heatmap') != 'heatmap':
             raise ExportError(f'flip_mode={model.test_cfg["flip_mode"]!r} cannot be exported, '
                               "expected 'heatmap'")
-        self.estimator = fold(model).float()
+        self.estimator = fold(model).float().cpu()
         self.estimator.data_preprocessor = None
         self.input_type = input_type
         self.output = output
