@@ -73,6 +73,10 @@ class MissingPackageError(RsnMmError, ImportError):
     """A package that is not installed, and that only some functions need."""
 
 
+class ExportError(RsnMmError, ValueError):
+    """An exported file that cannot be made, read or run."""
+
+
 class CommandError(RsnMmError):
     """A command that cannot be carried out."""
 

@@ -92,6 +92,11 @@ def shown(stage: Stage, block: Block, capsys) -> None:
     assert block.language == ''
 
 
+def of_other_software(stage: Stage, block: Block, capsys) -> None:
+    """The block is for software that is not installed here, and the page says so."""
+    assert 'They were not run for this page.' in (ROOT / block.page).read_text()
+
+
 def python(stage: Stage, block: Block, capsys, before: Callable | None = None,
            after: Callable | None = None) -> None:
     """The code runs.
@@ -356,6 +361,13 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
     'docs/performance.md': [
         ('python -m benchmarks --steps encode decode train', partial(
             run, before=small_matrices, short={' decode train': ''}, more='--rounds 1')),
+    ],
+    'docs/deployment.md': [
+        ('.venv/bin/python tools/export.py', partial(run, before=demo_results)),
+        ('.venv/bin/python demo/onnx_predict.py model.onnx', run),
+        ('from rsn_mm.apis import Predictor', python),
+        ('trtexec --onnx=model.onnx', of_other_software),
+        ('import coremltools', of_other_software),
     ],
     'docs/prediction.md': [
         ('from rsn_mm.apis import Predictor', partial(

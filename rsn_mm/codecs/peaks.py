@@ -48,7 +48,6 @@ class PeakFinder:
         radius = max(reach, MIN_RADIUS)
         self.kernel_size = kernel_size
         self.border = border
-        self._margin = border + reach
         self._has_window = device.type == 'cpu' and height % BAND_ROWS == 0
         if self._has_window:
             self._rows = _Windows(height, BAND_ROWS, radius, reach, border)
@@ -74,9 +73,8 @@ class PeakFinder:
     def search_all(self, maps: Tensor) -> Peaks:
         """Find the peaks among all cells of maps (N, H, W), without a window."""
         parts = maps.split(MAPS_PER_PART if maps.device.type == 'cpu' else max(len(maps), 1))
-        peaks = [self._blurred_peaks(pad(part, [self._margin] * 4)) for part in parts]
-        first, second, _ = map(torch.cat, zip(*peaks))
-        return Peaks(first - self.border, second - self.border)
+        peaks = [find_peaks(part, self.kernel_size, self.border) for part in parts]
+        return Peaks(*map(torch.cat, zip(*peaks)))
 
     def _search_window(self, maps: Tensor) -> tuple[Peaks, Tensor]:
         """Find the peaks in a window around the highest cell.
@@ -102,7 +100,7 @@ class PeakFinder:
         patch = near.gather(2, self._columns.sources[column][:, None].expand(-1, near.shape[1], -1))
         patch *= self._rows.inside[band][:, :, None]
         patch *= self._columns.inside[column][:, None]
-        first, second, value = self._blurred_peaks(patch)
+        first, second, value = _blurred_peaks(patch, self.kernel_size)
 
         rows, columns = self._rows.cells[band], self._columns.cells[column]
         corner = torch.stack((columns[:, 0], rows[:, 0]), -1) - self.border
@@ -110,19 +108,30 @@ class PeakFinder:
                                   column_bounds.scatter_(-1, columns, 0).amax(-1))
         return Peaks(first + corner, second + corner), value > elsewhere * BOUND_MARGIN
 
-    def _blurred_peaks(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Blur maps without padding and find their two highest cells.
 
-        Returns:
-            x, y of the highest cell, x, y of the second highest cell, and the latter's value.
-        """
-        blurred = blur(blur(maps, self.kernel_size, 1), self.kernel_size, 2)
-        cells, width = blurred.flatten(1), blurred.shape[-1]
-        first = cells.argmax(-1, keepdim=True)
-        value, second = cells.scatter_(-1, first, 0).max(-1, keepdim=True)
-        first, second = (
-            torch.cat((index % width, index // width), -1) for index in (first, second))
-        return first, second, value.squeeze(-1)
+def find_peaks(maps: Tensor, kernel_size: int, border: int) -> Peaks:
+    """Do what :meth:`PeakFinder.search_all` does, for all maps together and without branches.
+
+    Such operations can be exported for any number of maps.
+    """
+    margin = border + kernel_size // 2
+    first, second, _ = _blurred_peaks(pad(maps, [margin] * 4), kernel_size)
+    return Peaks(first - border, second - border)
+
+
+def _blurred_peaks(maps: Tensor, kernel_size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Blur maps without padding and find their two highest cells.
+
+    Returns:
+        x, y of the highest cell, x, y of the second highest cell, and the latter's value.
+    """
+    blurred = blur(blur(maps, kernel_size, 1), kernel_size, 2)
+    cells, width = blurred.flatten(1), blurred.shape[-1]
+    first = cells.argmax(-1, keepdim=True)
+    value, second = cells.scatter_(-1, first, 0).max(-1, keepdim=True)
+    first, second = (
+        torch.cat((index % width, index // width), -1) for index in (first, second))
+    return first, second, value.squeeze(-1)
 
 
 class _Windows:

@@ -13,7 +13,8 @@ from rsn_mm.errors import OptionError
 from rsn_mm.registry import KEYPOINT_CODECS
 
 from .gaussian import blur_matrix
-from .peaks import PeakFinder
+from .peaks import PeakFinder, Peaks, find_peaks
+from .tensors import make_constant, uninitialized
 
 #: Largest value of a target heatmap; the smallest is 0.
 HEATMAP_SCALE = 255.0
@@ -177,7 +178,7 @@ class RSNHeatmap(BaseKeypointCodec):
         x, y = torch.where(shown[..., None], cells, 0).long().unbind(-1)
         rows = self._lines(0, x) * (shown * HEATMAP_SCALE)[:, None, :, None]
         columns = self._lines(1, y)
-        heatmaps = _uninitialized((*columns.shape, rows.shape[-1]), cells.device)
+        heatmaps = uninitialized((*columns.shape, rows.shape[-1]), cells.device)
         return torch.mul(columns[..., :, None], rows[..., None, :], out=heatmaps)
 
     def _lines(self, axis: int, cells: Tensor) -> Tensor:
@@ -234,13 +235,31 @@ class RSNHeatmap(BaseKeypointCodec):
         Returns:
             (B, K, 2) x, y in input pixels and (B, K) scores, float32.
         """
+        self._check_heatmaps(heatmaps)
+        heatmaps = heatmaps.float().contiguous()
+        with torch.autocast(heatmaps.device.type, enabled=False):
+            peaks = self._peak_finder(heatmaps.device)(heatmaps.flatten(0, 1))
+        return self._locate_at(peaks, heatmaps)
+
+    def locate_together(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """Do what :meth:`locate` does, in operations without branches, which can be exported.
+
+        Args:
+            heatmaps: (B, K, H, W) float32 in 0..255.
+        """
+        self._check_heatmaps(heatmaps)
+        peaks = find_peaks(heatmaps.flatten(0, 1), self.blur_kernel_size, DECODE_BORDER)
+        return self._locate_at(peaks, heatmaps)
+
+    def _check_heatmaps(self, heatmaps: Tensor) -> None:
         width, height = self.heatmap_size
         if heatmaps.shape[-2:] != (height, width):
             raise OptionError(f'RSNHeatmap: heatmaps of (H, W) = {tuple(heatmaps.shape[-2:])}, '
                               f'expected {(height, width)}')
-        heatmaps = heatmaps.float().contiguous()
-        with torch.autocast(heatmaps.device.type, enabled=False):
-            peaks = self._peak_finder(heatmaps.device)(heatmaps.flatten(0, 1))
+
+    def _locate_at(self, peaks: Peaks, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """Keypoints and scores, given the peaks of the blurred maps."""
+        width, height = self.heatmap_size
         first, second = (xy.unflatten(0, heatmaps.shape[:2]).float() for xy in peaks)
         towards = second - first
         # Both are whole numbers: a distance below 1 is 0, where both cells are the same.
@@ -269,26 +288,8 @@ class RSNHeatmap(BaseKeypointCodec):
 
     def _constant(self, key: Hashable, make: Callable[[], Any]) -> Any:
         if key not in self._constants:
-            self._constants[key] = _make_constant(make)
+            self._constants[key] = make_constant(make)
         return self._constants[key]
-
-
-@torch.compiler.disable
-def _make_constant(make: Callable[[], Any]) -> Any:
-    """Make a constant that outlives the compiled graph or inference mode that needs it first."""
-    with torch.inference_mode(False):
-        return make()
-
-
-def _uninitialized(shape: Sequence[int], device: torch.device) -> Tensor:
-    """A float32 tensor with arbitrary contents.
-
-    On a CPU the memory comes from NumPy. Torch aligns large blocks, so a freed one often cannot be
-    used again, and getting new ones from the system takes longer than filling them.
-    """
-    if device.type == 'cpu' and not torch.compiler.is_compiling():
-        return torch.from_numpy(np.empty(shape, np.float32))
-    return torch.empty(shape, dtype=torch.float32, device=device)
 
 
 def _check_size(name: str, size_wh: object) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import torch
 from mmcv.cnn import fuse_conv_bn
@@ -95,6 +96,42 @@ class OptimizedEstimator(TopdownPoseEstimator):
         return super()._apply(fn, recurse)
 
 
+def check_estimator(model: object, caller: str) -> None:
+    """Refuse everything but an estimator with our head.
+
+    Args:
+        model: What was given.
+        caller: The function or class that it was given to, for the message.
+
+    Raises:
+        OptionTypeError: If the model is of another kind, or its head is.
+    """
+    if type(model) is not TopdownPoseEstimator:
+        raise OptionTypeError(f'{caller}: {type(model).__name__}, expected TopdownPoseEstimator')
+    if not isinstance(getattr(model, 'head', None), MultiStageRSNHead):
+        raise OptionTypeError(f'{caller}: the head is '
+                              f'{type(getattr(model, "head", None)).__name__}, expected '
+                              'MultiStageRSNHead')
+
+
+def fold(model: TopdownPoseEstimator) -> OptimizedEstimator:
+    """Copy an estimator, with its batch norms folded into the convolutions before them."""
+    fast = copy.deepcopy(model)
+    # The class changes only `predict`; parts and settings are the estimator's own.
+    fast.__class__ = OptimizedEstimator
+    fast.eval()
+    for part in _parts(fast):
+        fuse_conv_bn(part)
+    fast.requires_grad_(False)
+    fast.input_dtype = next(model.parameters()).dtype
+    return fast
+
+
+def _parts(model: TopdownPoseEstimator) -> list[Any]:
+    """The parts that have weights."""
+    return [model.backbone, *([model.neck] if model.with_neck else []), model.head]
+
+
 def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
              compile: bool | dict = False, channels_last: bool = True,
              cuda_graphs: bool = True) -> OptimizedEstimator:
@@ -122,12 +159,7 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
         OptionTypeError: If the model is of another kind, its head is of another kind, or ``dtype``
             or ``compile`` is not as described.
     """
-    if type(model) is not TopdownPoseEstimator:
-        raise OptionTypeError(f'optimize: {type(model).__name__}, expected TopdownPoseEstimator')
-    if not isinstance(getattr(model, 'head', None), MultiStageRSNHead):
-        raise OptionTypeError('optimize: the head is '
-                              f'{type(getattr(model, "head", None)).__name__}, expected '
-                              'MultiStageRSNHead')
+    check_estimator(model, 'optimize')
     dtype = dtype or next(model.parameters()).dtype
     if not isinstance(compile, bool | dict):
         raise OptionTypeError(f'optimize: compile={compile!r}, expected True, False or a dict of '
@@ -138,14 +170,8 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     if dtype == torch.float16 and next(model.parameters()).is_cpu:
         raise OptionTypeError('optimize: dtype=torch.float16 for a model on a processor, expected '
                               'a GPU, or torch.float32 or torch.bfloat16')
-    fast = copy.deepcopy(model)
-    # The class changes only `predict`; parts and settings are the estimator's own.
-    fast.__class__ = OptimizedEstimator
-    fast.eval()
-    fast.requires_grad_(False)
-    parts = [fast.backbone, *([fast.neck] if fast.with_neck else []), fast.head]
-    for part in parts:
-        fuse_conv_bn(part)
+    fast: Any = fold(model)
+    parts = _parts(fast)
     if compile is False:
         pack_convs(fast)
     fast.input_dtype = dtype

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +23,15 @@ from mmpose.structures import PoseDataSample
 from rsn_mm.checkpoints.contents import meta_of, read_weights
 from rsn_mm.checkpoints.fitting import check_fit
 from rsn_mm.errors import MissingFileError, OptionError, OptionTypeError
+from rsn_mm.export.estimator import in_runtime, is_exported_file
 from rsn_mm.models import MultiStageRSNHead
 from rsn_mm.models.configs import model_config
-from rsn_mm.optimization import OptimizedEstimator, optimize
+from rsn_mm.optimization import optimize
 
 from .inputs import Boxes, Image, as_boxes, as_images, inside
 
+#: The runtime of the checkpoints themselves.
+TORCH = 'torch'
 #: The index of an image, and the sample of one box in it.
 Crop = tuple[int, dict]
 
@@ -49,10 +53,17 @@ class Predictor:
     Args:
         config: Path of a config file, or a config.
         checkpoint: File with exactly the weights of the config's model. It is read as weights only.
-            Checkpoints of other code must be converted first, see :mod:`rsn_mm.conversion`.
-        device: Device of the model; by default the GPU if there is one.
+            Checkpoints of other code must be converted first, see :mod:`rsn_mm.conversion`. With
+            another runtime than torch it may also be a file of
+            :func:`~rsn_mm.export.files.export_onnx`; whether there is a flip test then depends on
+            the file.
+        device: Device of the model; by default the GPU if there is one, and the CPU in another
+            runtime than torch.
         dtype: ``torch.float32``, ``torch.bfloat16`` or, on a GPU, ``torch.float16``, see
-            :func:`optimize`.
+            :func:`optimize`. In OpenVINO the default is float32, and in ONNX Runtime there is no
+            other.
+        runtime: What computes: ``'torch'``, ``'onnxruntime'`` or ``'openvino'``. The keypoints are
+            the same up to rounding.
 
     Raises:
         MissingFileError: If the config does not exist.
@@ -60,27 +71,35 @@ class Predictor:
             config's model.
         OptionTypeError: If the model is not one that :func:`optimize` takes.
         OptionError: If the config has no test pipeline, or the dataset of the checkpoint has
-            another number of joints than the model.
+            another number of joints than the model, or the runtime has no such device or type.
+        ExportError: If an exported file cannot be read, or does not fit the config.
+        StackError: If the runtime is not installed.
     """
 
     dataset_meta: dict  #: MMPose's: names of keypoints, skeleton, colors, flip indices
-    model: OptimizedEstimator
+    model: Any  #: an ``OptimizedEstimator``, or an ``ExportedEstimator`` in another runtime
     device: torch.device
 
     def __init__(self, config: str | Path | Config, checkpoint: str | Path,
                  device: str | torch.device | None = None,
-                 dtype: torch.dtype | None = None) -> None:
+                 dtype: torch.dtype | None = None, runtime: str = TORCH) -> None:
         cfg = _read_config(config)
         init_default_scope(cfg.get('default_scope') or 'mmpose')
         self._load_image, self._cut_out = _pipeline(cfg)
         self._knows_whole_images = bool(cfg.get('whole_image'))
         estimator = _build(cfg)
-        weights, stored = read_weights(checkpoint)
-        check_fit(estimator, weights, checkpoint)
-        estimator.load_state_dict(weights)
-        self.dataset_meta = _dataset_meta(cfg, meta_of(stored), estimator.head.out_channels)
-        self.device = torch.device(
-            device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        file = checkpoint if is_exported_file(checkpoint) else None
+        meta = {} if file else load_weights(estimator, checkpoint)
+        self.dataset_meta = _dataset_meta(cfg, meta, estimator.head.out_channels)
+        on_gpu = runtime == TORCH and torch.cuda.is_available()
+        self.device = torch.device(device or ('cuda' if on_gpu else 'cpu'))
+        if runtime != TORCH:
+            self.model = in_runtime(
+                estimator, runtime, file, device=str(self.device), dtype=dtype, config=cfg,
+                dataset_meta=self.dataset_meta)
+            return
+        if file is not None:
+            raise OptionError(f'{file} is an exported file, which needs another runtime than torch')
         # The test-time form depends on the device, so the model must be there first.
         self.model = optimize(estimator.to(self.device), dtype=dtype)
 
@@ -159,7 +178,7 @@ class Predictor:
     def _gather(self, people: list[InstanceData]) -> InstanceData:
         """One entry with all people of an image."""
         chosen = self.model.test_cfg.get('output_keypoint_indices')
-        joints = self.model.head.out_channels if chosen is None else len(chosen)
+        joints = self.dataset_meta['num_keypoints'] if chosen is None else len(chosen)
         # The empty arrays give the shapes if there is nobody.
         keypoints, joint_scores, boxes, box_scores = (
             np.concatenate([np.zeros((0, *shape), np.float32), *(p[name] for p in people)])
@@ -201,6 +220,18 @@ def _build(cfg: Config) -> TopdownPoseEstimator:
                               f'{type(head).__name__}, expected TopdownPoseEstimator and '
                               'MultiStageRSNHead')
     return estimator
+
+
+def load_weights(estimator: TopdownPoseEstimator, checkpoint: str | Path) -> dict:
+    """Load the weights of a checkpoint, which must be exactly the model's; returns its metadata.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot be read or does not fit.
+    """
+    weights, stored = read_weights(checkpoint)
+    check_fit(estimator, weights, checkpoint)
+    estimator.load_state_dict(weights)
+    return meta_of(stored)
 
 
 def _dataset_meta(cfg: Config, meta: dict, joints: int) -> dict:
