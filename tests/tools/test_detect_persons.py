@@ -152,7 +152,7 @@ def test_a_pose_test_takes_the_file(run, tmp_path):
     (('found', 'out.json', '--img-dir', '.'), 'found is the folder of the images'),
     (('named', 'out.json'), 'first.png: its name is no image id'),
     (('twice', 'out.json'), 'have the same image id'),
-    (('info.json', 'out.json', '--category', 'cow boy'), '--category cow boy: the detector knows'),
+    (('info.json', 'out.json', '--category', 'cow boy'), 'category cow boy: the detector knows'),
     (('info.json', 'out.json', '--category', '80'), '(labels 0 to 79)'),
     (('info.json', 'out.json', '--batch-size', '0'), '--batch-size 0: expected 1 or more'),
     (('info.json', 'out.json', '--score-thr', '2'), '--score-thr 2.0: expected 0 to 1'),
@@ -181,7 +181,7 @@ def test_labels_are_those_of_the_head_where_the_checkpoint_names_no_classes(run,
     for category in ('5', 'dog'):
         with pytest.warns(UserWarning, match='use COCO classes by default') as warned:
             error = call(*command, '--category', category, *options)
-        assert f'--category {category}: the detector knows person (labels 0 to 0)' in error
+        assert f'category {category}: the detector knows person (labels 0 to 0)' in error
         assert not out.exists()
         said = ' '.join(str(each.message) for each in warned)
         assert 'palette' not in said and 'VisBackend' not in said
