@@ -46,12 +46,18 @@ def check_new_file(path: FilePath, what: str, ending: str = '', overwrite: bool 
 
 
 @contextmanager
-def written_whole(path: FilePath) -> Iterator[BinaryIO]:
+def written_whole(path: FilePath, by_one_process: bool = False) -> Iterator[BinaryIO]:
     """A binary file beside ``path``, which takes its place once it is complete and on the disk.
 
     What was at ``path`` is replaced. If the block raises, nothing has changed.
+
+    Args:
+        path: Path of the file.
+        by_one_process: No other process writes it at the same time. The file beside it then has a
+            fixed name, so that what a killed process has left is replaced by the next.
     """
-    part = Path(f'{os.fspath(path)}.{os.getpid()}.part')
+    owner = '' if by_one_process else f'.{os.getpid()}'
+    part = Path(f'{os.fspath(path)}{owner}.part')
     try:
         with open(part, 'wb') as file:
             yield file

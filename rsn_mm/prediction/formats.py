@@ -145,7 +145,7 @@ def write_results(path: str | os.PathLike, records: Records, joints: Sequence[st
         OutputError: If it cannot be written.
     """
     try:
-        with written_whole(path) as file:
+        with written_whole(path, by_one_process=True) as file:
             WRITERS[Path(path).suffix](file, records, joints)
     except OSError as error:
         raise OutputError(f'{path} cannot be written: {error.strerror or error}') from error

@@ -63,7 +63,7 @@ def write_picture(path: Path, image: np.ndarray, source: str) -> None:
         if not done:
             raise OutputError(f'{path}: a picture of {image.shape[1]} x {image.shape[0]} pixels '
                               'cannot be encoded')
-        with written_whole(path) as file:
+        with written_whole(path, by_one_process=True) as file:
             file.write(data.tobytes())
     except (OSError, cv2.error) as error:
         raise OutputError(f'{path} cannot be written: {error}') from error
