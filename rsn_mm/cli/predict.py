@@ -88,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--skip-errors', action='store_true', help='go on behind images that '
                         'cannot be used; each is logged, and named in .jsonl and .parquet')
     parser.add_argument('--optimize', choices=DTYPES, default='fp32', help='type of the network; '
-                        'bf16 is faster where the hardware has it (default fp32)')
+                        'bf16 is faster where the hardware has it, fp16 is for GPUs (default fp32)')
     parser.add_argument('--batch-size', type=int, default=BATCH_SIZE, metavar='N',
                         help='people in a batch of the network, and images in one of the '
                         f'detector (default {BATCH_SIZE})')

@@ -5,8 +5,10 @@ the inputs in it, so that a run that went on after an interruption gives the sam
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -67,13 +69,16 @@ class Steps:
         """Bring inputs through all steps; yields them in groups, in their order."""
         items = mapped(_read, sources, self.readers, ahead=self.group_size)
         groups = in_background(_grouped(items, self.group_size), AHEAD)
-        cut_out = in_background((self._cut_out(group) for group in groups), AHEAD)
-        return in_background((self._predict(group) for group in cut_out), AHEAD)
+        # A CUDA graph cannot be captured while another thread uses the GPU.
+        one_at_a_time = Lock() if self.predictor.device.type == 'cuda' else nullcontext()
+        cut_out = in_background((self._cut_out(group, one_at_a_time) for group in groups), AHEAD)
+        return in_background((self._predict(group, one_at_a_time) for group in cut_out), AHEAD)
 
-    def _cut_out(self, group: list[Item]) -> list[Item]:
+    def _cut_out(self, group: list[Item], device: AbstractContextManager) -> list[Item]:
         """Find the people of a group and cut them out."""
         frames = [item.frame for item in group if item.frame is not None]
-        found = iter(self._find_people(frames))
+        with device:
+            found = iter(self._find_people(frames))
         for item in group:
             if item.frame is None:
                 continue
@@ -99,10 +104,11 @@ class Steps:
             return [DataError(f'{frames[0].name}: an image of {frames[0].size_wh} pixels (width, '
                               f'height) that the detector cannot take ({error.err})')]
 
-    def _predict(self, group: list[Item]) -> list[Item]:
+    def _predict(self, group: list[Item], device: AbstractContextManager) -> list[Item]:
         """Predict the people of a group."""
         good = [item for item in group if item.error is None]
-        found = self.predictor.predict_crops([item.crops for item in good], self.batch_size)
+        with device:
+            found = self.predictor.predict_crops([item.crops for item in good], self.batch_size)
         for item, people in zip(good, found):
             item.people, item.crops = people, []
         return group
