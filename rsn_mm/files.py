@@ -87,17 +87,25 @@ def make_folder(folder: FilePath, what: str) -> None:
 
 
 @contextmanager
-def written_whole(path: FilePath) -> Iterator[BinaryIO]:
+def written_whole(path: FilePath, by_one_process: bool = False) -> Iterator[BinaryIO]:
     """A binary file beside ``path``, which takes its place once it is complete and on the disk.
 
-    What was at ``path`` is replaced. If the block raises, nothing has changed. What killed
-    processes have left beside ``path`` is removed.
+    What was at ``path`` is replaced. If the block raises, nothing has changed.
+
+    Args:
+        path: Path of the file.
+        by_one_process: No other process writes it at the same time. The file beside it then has a
+            fixed name, so that what a killed process has left is replaced by the next. Otherwise
+            the folder is searched for what killed processes have left, which takes time where it
+            holds many files.
 
     Raises:
         OutputError: If the file cannot be written, for example because the disk is full.
     """
-    remove_parts(path)
-    part = Path(f'{os.fspath(path)}.{os.getpid()}.part')
+    if not by_one_process:
+        remove_parts(path)
+    owner = '' if by_one_process else f'.{os.getpid()}'
+    part = Path(f'{os.fspath(path)}{owner}.part')
     try:
         with open(part, 'wb') as file:
             fcntl.lockf(file, fcntl.LOCK_EX)

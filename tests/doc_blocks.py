@@ -175,6 +175,8 @@ class Stage:
     def _tool_of(self, command: Command) -> tuple[str, list[str]]:
         """The script of the repository that a command runs, and its arguments."""
         program, script, *args = command.words
+        if Path(program).name == 'rsn-mm':
+            return f'tools/{script.replace("-", "_")}.py', args
         assert INTERPRETER.fullmatch(program), f'not a command that is known here: {command}'
         if script == '-m':
             script, args = f'{args[0]}/__main__.py', args[1:]

@@ -280,6 +280,8 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('make demo', parse),
         ('from rsn_mm.apis import Predictor', partial(
             python, before=demo_results, after=check_demo_box)),
+        ('.venv/bin/rsn-mm predict photo.jpg', partial(parse, fill={
+            'CONFIG': 'configs/rsn/rsn18_synthetic-128x96.py', 'CHECKPOINT': 'epoch_3.pth'})),
         ('.venv/bin/python tools/train.py configs/rsn/rsn18_synthetic-128x96.py', parse),
         ("custom_imports = dict(imports=['rsn_mm'])", partial(config, after=built)),
         ('.venv/bin/python tools/train.py configs/rsn/rsn18_lsp-128x96.py', parse),
@@ -370,9 +372,12 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('import coremltools', of_other_software),
     ],
     'docs/prediction.md': [
+        ('.venv/bin/rsn-mm predict data/synthetic_rsn18/val/images', partial(
+            run, before=demo_results)),
         ('from rsn_mm.apis import Predictor', partial(
             python, before=demo_results, after=check_demo_box)),
         ('entries = predictor(images, boxes', partial(python, before=two_images)),
+        ('for image, people in zip(images', partial(python, before=two_images)),
     ],
     'docs/synthetic.md': [
         ('train_dataloader = dict(dataset=dict(', partial(

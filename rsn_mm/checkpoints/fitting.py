@@ -12,6 +12,8 @@ from .contents import read_weights, weights_entry
 
 #: Differences of one kind that a message names before it only counts the rest.
 NUM_SHOWN = 3
+#: Entries for images in the state dicts of some versions of MMPose, which are not weights.
+IMAGE_STATISTICS = 'data_preprocessor.'
 
 Shape = tuple[int, ...]
 
@@ -68,6 +70,31 @@ def check_fit(model: nn.Module, parameters: Mapping[str, Tensor], path: str | Pa
             f'{problem}: they have no parameter name in common; the first name in the checkpoint '
             f'is {next(iter(parameters))}, and in the model {next(iter(expected))}')
     check_shapes(parameters, expected, f'{problem}, which has {len(expected)} parameters')
+
+
+def load_converted(model: nn.Module, parameters: Mapping[str, Tensor], path: str | Path) -> None:
+    """Load parameters into a model of MMPose, which renames those of its older versions.
+
+    Args:
+        model: The model, not wrapped.
+        parameters: Tensors by name.
+        path: The file they come from, for the message.
+
+    Raises:
+        CheckpointError: If any of the model's is missing or of another shape, or the model does not
+            know one. Statistics of images, which some versions store, may be there.
+    """
+    problem = f'checkpoint {path} does not fit the model of the config'
+    try:
+        result = model.load_state_dict(dict(parameters), strict=False)
+    except RuntimeError as error:  # the only word that torch has for other shapes
+        reason = ' '.join(str(error).split())
+        raise CheckpointError(f'{problem}: {reason[:400]}') from error
+    unknown = [name for name in result.unexpected_keys if not name.startswith(IMAGE_STATISTICS)]
+    parts = [f'{len(names)} {kind}: {listing(names, NUM_SHOWN)}'
+             for kind, names in (('missing', result.missing_keys), ('unknown', unknown)) if names]
+    if parts:
+        raise CheckpointError(f'{problem}: {"; ".join(parts)}')
 
 
 def load_strictly(model: nn.Module, path: str | Path) -> None:

@@ -8,9 +8,9 @@ from types import ModuleType
 
 PROGRAM = 'rsn-mm'
 #: Names of commands; each is a module of this package, with underscores for the hyphens.
-COMMANDS = ('train', 'test', 'browse-dataset', 'compare', 'convert-checkpoint', 'dataset',
-            'detect-persons', 'export', 'get-flops', 'make-synthetic', 'plot-branch-weights',
-            'plot-heatmaps', 'print-config')
+COMMANDS = ('train', 'test', 'predict', 'browse-dataset', 'compare', 'convert-checkpoint',
+            'dataset', 'detect-persons', 'export', 'get-flops', 'make-synthetic',
+            'plot-branch-weights', 'plot-heatmaps', 'print-config')
 
 
 def build_parser() -> argparse.ArgumentParser:

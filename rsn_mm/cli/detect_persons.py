@@ -3,17 +3,21 @@
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from rich.progress import track
 
 from rsn_mm.errors import CommandError
 from rsn_mm.files import check_new_file, write_json
+from rsn_mm.prediction.detectors import PERSON, Detector
 
 from .configs import load_config
-from .detectors import build_detector, detect, label_of
 from .options import add_config_options, add_force_option
 from .running import run_command
 
+#: The category of persons in the file, whatever the detector calls them.
+PERSON_CATEGORY = 1
 IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
 
@@ -30,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('out', help='JSON file to write')
     parser.add_argument('--img-dir', help='where the images of an annotation file lie (default: '
                         'the folder of that file)')
-    parser.add_argument('--category', default='person', metavar='NAME|LABEL',
+    parser.add_argument('--category', default=PERSON, metavar='NAME|LABEL',
                         help="the detector's name or label for persons (default person)")
     parser.add_argument('--score-thr', type=float, default=0., metavar='SCORE',
                         help='leave out detections with a lower score (default 0: keep all)')
@@ -94,6 +98,17 @@ def images_of_file(path: str, folder: Path) -> dict[int, Path]:
                            f"'file_name' ({type(error).__name__}: {error})") from error
 
 
+def detect(detector: Detector, images: dict[int, Path], batch_size: int) -> Iterator[dict]:
+    """Detect the persons of all images: in COCO's format, those of an image by falling score."""
+    items = list(images.items())
+    for start in track(range(0, len(items), batch_size), description='Detecting'):
+        ids, paths = zip(*items[start:start + batch_size])
+        for image_id, persons in zip(ids, detector.find([str(path) for path in paths])):
+            for x1, y1, x2, y2, score in persons.tolist():
+                yield dict(image_id=image_id, category_id=PERSON_CATEGORY,
+                           bbox=[x1, y1, x2 - x1, y2 - y1], score=score)
+
+
 def detect_persons(args: argparse.Namespace) -> None:
     """Detect the persons of the options' images and write them."""
     check_new_file(args.out, 'OUT', '.json', args.force)
@@ -103,9 +118,8 @@ def detect_persons(args: argparse.Namespace) -> None:
         raise CommandError(f'--score-thr {args.score_thr}: expected 0 to 1')
     cfg = load_config(args.config, args.cfg_options)
     images = find_images(args.images, args.img_dir)
-    detector = build_detector(cfg, args.checkpoint, args.device)
-    label = label_of(args.category, detector)
-    persons = list(detect(detector, images, label, args.score_thr, args.batch_size))
+    detector = Detector(cfg, args.checkpoint, args.device, args.category, args.score_thr)
+    persons = list(detect(detector, images, args.batch_size))
     write_json(args.out, persons, 'OUT', args.force)
     print(f'{len(persons)} persons in {len({p["image_id"] for p in persons})} of '
           f'{len(images)} images: {args.out}')

@@ -10,7 +10,7 @@ from rsn_mm.export.checking import RUNTIME, can_check
 from rsn_mm.export.files import OPSET
 from rsn_mm.export.metadata import INPUT_TYPES, OUTPUTS
 from rsn_mm.files import check_new_file
-from rsn_mm.prediction.estimators import load_estimator
+from rsn_mm.prediction.loading import load_estimator
 
 from .configs import load_config
 from .options import add_config_options

@@ -10,28 +10,33 @@ from torch import Tensor
 from rsn_mm.datasets.checks import has_extent
 from rsn_mm.errors import MissingFileError, OptionError, OptionTypeError
 
-Image = str | Path | np.ndarray
+from .frames import Frame
+
+Image = str | Path | np.ndarray | Frame
 #: (N, 4) x1, y1, x2, y2, or (N, 5) with a score as the last column; ``None`` is the whole image.
 Boxes = np.ndarray | Tensor | Sequence | None
 
 
 def as_images(images: Image | Sequence[Image]) -> list[str | np.ndarray]:
-    """A list with the path or the array of each image.
+    """A list with the path or the array (H, W, 3) of each image.
 
     Raises:
         OptionTypeError: If an image is neither a path nor an array.
         OptionError: If an array is not (H, W, 3) uint8, or is empty.
         MissingFileError: If a file does not exist.
     """
-    if isinstance(images, (str, Path, np.ndarray)):
+    if isinstance(images, Image):
         images = [images]
     if not isinstance(images, Sequence):
         raise OptionTypeError(f'images: {type(images).__name__}, expected a path, an array '
                               '(H, W, 3) or a list of these')
-    return [_as_image(i, image) for i, image in enumerate(images)]
+    return [as_image(i, image) for i, image in enumerate(images)]
 
 
-def _as_image(index: int, image: Image) -> str | np.ndarray:
+def as_image(index: int, image: Image) -> str | np.ndarray:
+    """The path or the array (H, W, 3) of an image, see :func:`as_images`."""
+    if isinstance(image, Frame):
+        image = image.image
     if isinstance(image, (str, Path)):
         path = os.fspath(image)
         if '://' not in path and not os.path.isfile(path):
@@ -69,7 +74,7 @@ def as_boxes(boxes: Boxes | Sequence[Boxes], num_images: int) -> list[np.ndarray
         found = len(boxes) if isinstance(boxes, Sequence) else type(boxes).__name__
         raise OptionError(f'boxes_xyxy: {found} for {num_images} images, expected one (N, 4) array '
                           'per image')
-    return [_as_boxes(i, each) for i, each in enumerate(boxes)]
+    return [as_scored_boxes(f'image {i}', each) for i, each in enumerate(boxes)]
 
 
 def _of_one_image(boxes: object) -> bool:
@@ -87,40 +92,53 @@ def _numbers(values: object) -> np.ndarray:
     return np.asarray(values, dtype=np.float32)
 
 
-def _as_boxes(index: int, boxes: Boxes) -> np.ndarray | None:
+def as_scored_boxes(image: str, boxes: Boxes) -> np.ndarray | None:
+    """The boxes of an image with scores, (N, 5) float32: x1, y1, x2, y2, score.
+
+    Args:
+        image: What the image is called in messages.
+        boxes: (N, 4), (N, 5) or ``None``.
+
+    Raises:
+        OptionError: If boxes have another shape, are not finite, or are empty.
+    """
     if boxes is None:
         return None
     try:
         array = _numbers(boxes)
     except (TypeError, ValueError) as error:
-        raise OptionError(f'image {index}: boxes are not an array of numbers: {error}') from error
+        raise OptionError(f'{image}: boxes are not an array of numbers: {error}') from error
     if array.ndim == 1 and not array.size:  # from an empty list
         array = array.reshape(0, 4)
     if array.ndim != 2 or array.shape[1] not in (4, 5):
-        raise OptionError(f'image {index}: boxes of shape {array.shape}, expected (N, 4) x1, y1, '
+        raise OptionError(f'{image}: boxes of shape {array.shape}, expected (N, 4) x1, y1, '
                           'x2, y2, or (N, 5) with a score')
     if array.shape[1] == 4:
         array = np.concatenate([array, np.ones_like(array[:, :1])], axis=1)
     good = np.isfinite(array).all(1) & has_extent(array[:, :4])
     if not good.all():
         n = int(np.flatnonzero(~good)[0])
-        raise OptionError(f'image {index}: box {n} is {array[n].tolist()} (x1, y1, x2, y2, score), '
+        raise OptionError(f'{image}: box {n} is {array[n].tolist()} (x1, y1, x2, y2, score), '
                           'expected finite numbers, and a width or a height above 0')
     return array
 
 
-def inside(index: int, boxes: np.ndarray | None, size_hw: tuple[int, int]) -> np.ndarray:
+def inside(image: str, boxes: np.ndarray | None, size_wh: tuple[int, int]) -> np.ndarray:
     """The boxes of an image after a check that each overlaps it; for ``None`` the whole image.
+
+    Args:
+        image: What the image is called in messages.
+        boxes: (N, 5), or ``None``.
+        size_wh: Size of the image in pixels.
 
     Raises:
         OptionError: If a box lies outside the image.
     """
-    height, width = size_hw
     if boxes is None:
-        return np.array([[0, 0, width, height, 1]], dtype=np.float32)
-    beside = ((boxes[:, :2] >= (width, height)) | (boxes[:, 2:4] <= 0)).any(1)
+        return np.array([[0, 0, *size_wh, 1]], dtype=np.float32)
+    beside = ((boxes[:, :2] >= size_wh) | (boxes[:, 2:4] <= 0)).any(1)
     if beside.any():
         n = int(np.flatnonzero(beside)[0])
-        raise OptionError(f'image {index}: box {n} is {boxes[n, :4].tolist()} (x1, y1, x2, y2), '
-                          f'outside the image of {width} x {height} pixels')
+        raise OptionError(f'{image}: box {n} is {boxes[n, :4].tolist()} (x1, y1, x2, y2), '
+                          f'outside the image of {size_wh[0]} x {size_wh[1]} pixels')
     return boxes

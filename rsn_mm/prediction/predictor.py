@@ -1,39 +1,24 @@
 """Predicts the keypoints of people in photographs."""
 
-import os
 import warnings
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
-from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import init_default_scope
+from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData
-from mmpose.apis.inference import dataset_meta_from_config
-from mmpose.datasets.transforms import LoadImage
-from mmpose.models import build_pose_estimator
-from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.structures import PoseDataSample
 
-from rsn_mm.checkpoints.contents import meta_of, read_weights
-from rsn_mm.checkpoints.fitting import check_fit
-from rsn_mm.errors import MissingFileError, OptionError, OptionTypeError
-from rsn_mm.export.estimator import in_runtime, is_exported_file
-from rsn_mm.models import MultiStageRSNHead
-from rsn_mm.models.configs import model_config
-from rsn_mm.optimization import optimize
+from rsn_mm.errors import OptionError
 
-from .inputs import Boxes, Image, as_boxes, as_images, inside
-
-#: The runtime of the checkpoints themselves.
-TORCH = 'torch'
-#: The index of an image, and the sample of one box in it.
-Crop = tuple[int, dict]
+from .inputs import Boxes, Image, as_boxes, as_image, as_images, as_scored_boxes, inside
+from .loading import TORCH, load
+from .side_by_side import in_background
 
 
 class Predictor:
@@ -51,7 +36,8 @@ class Predictor:
         (1, 17, 2)
 
     Args:
-        config: Path of a config file, or a config.
+        config: Path of a config file, or a config. Its model is a ``TopdownPoseEstimator`` of
+            MMPose with any backbone and head.
         checkpoint: File with exactly the weights of the config's model. It is read as weights only.
             Checkpoints of other code must be converted first, see :mod:`rsn_mm.conversion`. With
             another runtime than torch it may also be a file of
@@ -60,48 +46,41 @@ class Predictor:
         device: Device of the model; by default the GPU if there is one, and the CPU in another
             runtime than torch.
         dtype: ``torch.float32``, ``torch.bfloat16`` or, on a GPU, ``torch.float16``, see
-            :func:`optimize`. In OpenVINO the default is float32, and in ONNX Runtime there is no
-            other.
+            :func:`optimize`. Networks without a ``MultiStageRSNHead`` run as they are, in float32.
+            In OpenVINO the default is float32, and in ONNX Runtime there is no other.
+        heatmaps: Return the heatmaps too, which takes memory and time.
         runtime: What computes: ``'torch'``, ``'onnxruntime'`` or ``'openvino'``. The keypoints are
-            the same up to rounding.
+            the same up to rounding. Other runtimes than torch need a ``MultiStageRSNHead``.
 
     Raises:
         MissingFileError: If the config does not exist.
         CheckpointError: If the checkpoint does not exist, cannot be read, or does not fit the
             config's model.
-        OptionTypeError: If the model is not one that :func:`optimize` takes.
-        OptionError: If the config has no test pipeline, or the dataset of the checkpoint has
-            another number of joints than the model, or the runtime has no such device or type.
+        OptionTypeError: If the model is of another kind.
+        OptionError: If the config has no test pipeline, the dataset of the checkpoint has another
+            number of joints than the model, ``dtype`` or ``heatmaps`` is not for this model, or
+            the runtime has no such device or type.
         ExportError: If an exported file cannot be read, or does not fit the config.
         StackError: If the runtime is not installed.
     """
 
     dataset_meta: dict  #: MMPose's: names of keypoints, skeleton, colors, flip indices
-    model: Any  #: an ``OptimizedEstimator``, or an ``ExportedEstimator`` in another runtime
+    model: Any  #: a ``TopdownPoseEstimator``, or an ``ExportedEstimator`` in another runtime
+    has_our_head: bool  #: whether its head is a ``MultiStageRSNHead``
     device: torch.device
 
     def __init__(self, config: str | Path | Config, checkpoint: str | Path,
                  device: str | torch.device | None = None,
-                 dtype: torch.dtype | None = None, runtime: str = TORCH) -> None:
-        cfg = _read_config(config)
-        init_default_scope(cfg.get('default_scope') or 'mmpose')
-        self._load_image, self._cut_out = _pipeline(cfg)
-        self._knows_whole_images = bool(cfg.get('whole_image'))
-        estimator = _build(cfg)
-        file = checkpoint if is_exported_file(checkpoint) else None
-        meta = {} if file else load_weights(estimator, checkpoint)
-        self.dataset_meta = _dataset_meta(cfg, meta, estimator.head.out_channels)
+                 dtype: torch.dtype | None = None, heatmaps: bool = False,
+                 runtime: str = TORCH) -> None:
         on_gpu = runtime == TORCH and torch.cuda.is_available()
         self.device = torch.device(device or ('cuda' if on_gpu else 'cpu'))
-        if runtime != TORCH:
-            self.model = in_runtime(
-                estimator, runtime, file, device=str(self.device), dtype=dtype, config=cfg,
-                dataset_meta=self.dataset_meta)
-            return
-        if file is not None:
-            raise OptionError(f'{file} is an exported file, which needs another runtime than torch')
-        # The test-time form depends on the device, so the model must be there first.
-        self.model = optimize(estimator.to(self.device), dtype=dtype)
+        loaded = load(config, checkpoint, self.device, dtype, heatmaps, runtime)
+        self._load_image, self._cut_out = loaded.load_image, loaded.cut_out
+        self.dataset_meta, self.model = loaded.dataset_meta, loaded.model
+        self.has_our_head = loaded.has_our_head
+        self._knows_whole_images = loaded.knows_whole_images
+        self._heatmaps = heatmaps
 
     def __call__(self, images: Image | Sequence[Image],
                  boxes_xyxy: Boxes | Sequence[Boxes] = None,
@@ -109,7 +88,8 @@ class Predictor:
         """Predict the keypoints of the people in images.
 
         Args:
-            images: A path, an array (H, W, 3) uint8 in BGR as OpenCV reads it, or a list of these.
+            images: A path, an array (H, W, 3) uint8 in BGR as OpenCV reads it, a :class:`Frame`,
+                or a list of these.
             boxes_xyxy: For each image the boxes of its people: (N, 4) x1, y1, x2, y2 in image
                 pixels, (N, 5) with a score as the last column, or ``None`` for the whole image. The
                 boxes of a single image need not be in a list. ``None`` alone is the whole image
@@ -121,33 +101,49 @@ class Predictor:
             For each image its people in the order of the boxes, as float32 NumPy arrays:
             ``keypoints`` (N, K, 2) x, y in image pixels, ``keypoint_scores`` (N, K),
             ``bboxes_xyxy`` (N, 4) as given, and ``scores`` (N, ), the score of the box times the
-            mean score of the joints. N may be 0.
+            mean score of the joints. N may be 0. If heatmaps were asked for, also ``heatmaps``
+            (N, K, h, w) and ``heatmap_boxes_xyxy`` (N, 4), the part of the image that they cover.
 
         Raises:
             MissingFileError: If an image does not exist.
             OptionTypeError, OptionError: If an image or a box cannot be used. The message names it.
         """
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise OptionError(f'batch_size={batch_size!r}, expected a positive integer')
         images = as_images(images)
-        boxes = as_boxes(boxes_xyxy, len(images))
-        if not self._knows_whole_images and any(each is None for each in boxes):
-            self._knows_whole_images = True  # now the user knows
-            warnings.warn('Predictor: whole images without boxes, but the network was trained on '
-                          'boxes: joints may be far off, whatever their scores are. Give boxes, or '
-                          'train on whole images (docs/custom.md).', stacklevel=2)
-        people: list[list[InstanceData]] = [[] for _ in images]
-        crops = self._crops(images, boxes)
-        while batch := list(islice(crops, batch_size)):
-            for (image, _), sample in zip(batch, self._predict([crop for _, crop in batch])):
-                people[image].append(sample.pred_instances)
-        return [self._gather(each) for each in people]
+        crops = self._crops(images, as_boxes(boxes_xyxy, len(images)))
+        return list(self._in_batches(crops, batch_size))
+
+    def stream(self, images: Iterable[Image], boxes_xyxy: Iterable[Boxes] | None = None,
+               batch_size: int = 32) -> Iterator[InstanceData]:
+        """Predict the keypoints of the people in any number of images, one after the other.
+
+        Images are read, and people cut out, while the network is at work, and only those of a few
+        batches are in memory.
+
+        Example:
+            >>> for people in predictor.stream(Path('photos').glob('*.jpg')):  # doctest: +SKIP
+            ...     print(people.keypoints)
+
+        Args:
+            images: Anything to iterate over for paths, arrays or frames.
+            boxes_xyxy: Likewise for the boxes of each image; without it, the whole image counts.
+            batch_size: Number of people in a batch, which may be of several images.
+
+        Yields:
+            For each image its people, as the call of a predictor returns them.
+
+        Raises:
+            MissingFileError: If an image does not exist.
+            OptionTypeError, OptionError: If an image or a box cannot be used, or there are fewer
+                boxes than images.
+        """
+        crops = self._crops(images, repeat(None) if boxes_xyxy is None else boxes_xyxy)
+        return self._in_batches(in_background(crops, batch_size), batch_size)
 
     def crop(self, image: Image, box_xyxy: Sequence[float] | np.ndarray | None = None) -> dict:
         """Return what the network gets for one box.
 
         Args:
-            image: A path, or an array (H, W, 3) uint8 in BGR.
+            image: A path, an array (H, W, 3) uint8 in BGR, or a :class:`Frame`.
             box_xyxy: (4, ) in image pixels, or ``None`` for the whole image.
 
         Returns:
@@ -157,91 +153,104 @@ class Predictor:
             MissingFileError: If the image does not exist.
             OptionTypeError, OptionError: If the image or the box cannot be used.
         """
-        boxes = as_boxes(None if box_xyxy is None else [box_xyxy], 1)
-        (_, sample), = self._crops(as_images(image), boxes)
+        sample, = self.crops(image, None if box_xyxy is None else [box_xyxy])
         return sample
 
-    def _crops(self, images: list[str | np.ndarray],
-               boxes: list[np.ndarray | None]) -> Iterator[Crop]:
+    def crops(self, image: Image, boxes_xyxy: Boxes = None, name: str = 'image 0') -> list[dict]:
+        """Return what the network gets for each box of an image, see :meth:`crop`.
+
+        Args:
+            image: A path, an array (H, W, 3) uint8 in BGR, or a :class:`Frame`.
+            boxes_xyxy: (N, 4), (N, 5) with scores, or ``None`` for the whole image.
+            name: What the image is called in messages.
+        """
+        image = as_image(0, image)
+        if boxes_xyxy is None and not self._knows_whole_images:
+            self._knows_whole_images = True  # now the user knows
+            warnings.warn('Predictor: whole images without boxes, but the network was trained on '
+                          'boxes: joints may be far off, whatever their scores are. Give boxes, or '
+                          'train on whole images (docs/custom.md).', stacklevel=2)
+        boxes = as_scored_boxes(name, boxes_xyxy)
+        loaded = self._load_image(
+            dict(img_path=image) if isinstance(image, str) else dict(img=image))
+        height, width = loaded['img'].shape[:2]
+        return [self._cut_out({
+            **loaded, 'bbox': box[None, :4], 'bbox_score': box[4:], **self.dataset_meta})
+            for box in inside(name, boxes, (width, height))]
+
+    def predict_crops(self, crops: Sequence[Sequence[dict]], batch_size: int = 32
+                      ) -> list[InstanceData]:
+        """Predict from what :meth:`crops` has cut out of several images.
+
+        Args:
+            crops: For each image its crops.
+            batch_size: Number of people in a batch.
+
+        Returns:
+            For each image its people, as the call of a predictor returns them.
+        """
+        return list(self._in_batches(iter(crops), batch_size))
+
+    def _crops(self, images: Iterable[Image], boxes: Iterable[Boxes]) -> Iterator[list[dict]]:
         """Cut the boxes out of the images, reading one image at a time."""
-        for i, (image, given) in enumerate(zip(images, boxes)):
-            loaded = self._load_image(
-                dict(img_path=image) if isinstance(image, str) else dict(img=image))
-            for box in inside(i, given, loaded['img'].shape[:2]):
-                yield i, self._cut_out({
-                    **loaded, 'bbox': box[None, :4], 'bbox_score': box[4:], **self.dataset_meta})
+        boxes = iter(boxes)
+        for i, image in enumerate(images):
+            try:
+                its_boxes = next(boxes)
+            except StopIteration:
+                raise OptionError(f'boxes_xyxy: {i} entries, expected one per image') from None
+            yield self.crops(as_image(i, image), its_boxes, f'image {i}')
+
+    def _in_batches(self, crops: Iterator[Sequence[dict]], batch_size: int
+                    ) -> Iterator[InstanceData]:
+        """Predict the people of images, which share batches; yields an entry per image."""
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise OptionError(f'batch_size={batch_size!r}, expected a positive integer')
+        sizes: deque[int] = deque()  # number of people in the images that were not yielded yet
+        people: deque[InstanceData] = deque()  # of these images
+        flat = self._flat(crops, sizes)
+        while batch := list(islice(flat, batch_size)):
+            people.extend(self._predict(batch))
+            # The last image may have more people, which come with the next batch.
+            while len(sizes) > 1 and sizes[0] <= len(people):
+                yield self._gather([people.popleft() for _ in range(sizes.popleft())])
+        for size in sizes:
+            yield self._gather([people.popleft() for _ in range(size)])
+
+    @staticmethod
+    def _flat(crops: Iterator[Sequence[dict]], sizes: deque[int]) -> Iterator[dict]:
+        """The crops of all images, whose numbers are noted in ``sizes``."""
+        for image in crops:
+            sizes.append(len(image))
+            yield from image
 
     @torch.inference_mode()
-    def _predict(self, crops: list[dict]) -> list[PoseDataSample]:
-        return self.model.test_step(pseudo_collate(crops))
+    def _predict(self, crops: list[dict]) -> list[InstanceData]:
+        """Predict the person of each crop."""
+        samples: list[PoseDataSample] = self.model.test_step(pseudo_collate(crops))
+        for sample in samples if self._heatmaps else ():
+            people, size = sample.pred_instances, sample.input_scale
+            corner = sample.input_center - size / 2
+            people.heatmaps = sample.pred_fields.heatmaps.float().numpy(force=True)[None]
+            people.heatmap_boxes = np.concatenate([corner, corner + size])[None]
+        return [sample.pred_instances for sample in samples]
 
     def _gather(self, people: list[InstanceData]) -> InstanceData:
         """One entry with all people of an image."""
         chosen = self.model.test_cfg.get('output_keypoint_indices')
         joints = self.dataset_meta['num_keypoints'] if chosen is None else len(chosen)
-        # The empty arrays give the shapes if there is nobody.
-        keypoints, joint_scores, boxes, box_scores = (
-            np.concatenate([np.zeros((0, *shape), np.float32), *(p[name] for p in people)])
-            for name, shape in (('keypoints', (joints, 2)), ('keypoint_scores', (joints, )),
-                                ('bboxes', (4, )), ('bbox_scores', ())))
-        return InstanceData(
-            keypoints=keypoints.astype(np.float32),
-            keypoint_scores=joint_scores.astype(np.float32), bboxes_xyxy=boxes,
-            scores=(box_scores * joint_scores.mean(axis=1)).astype(np.float32))
 
+        def stack(name: str, *shape: int) -> np.ndarray:
+            # The empty array gives the shape if there is nobody.
+            return np.concatenate([np.zeros((0, *shape)), *(p[name] for p in people)]
+                                  ).astype(np.float32)
 
-def _read_config(config: str | Path | Config) -> Config:
-    if isinstance(config, Config):
-        return config
-    if not os.path.isfile(config):
-        raise MissingFileError(f'config {config} does not exist')
-    return Config.fromfile(config)
-
-
-def _pipeline(cfg: Config) -> tuple[LoadImage, Compose]:
-    """The transform that reads an image, and the rest, which makes a sample of a box in it."""
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    if 'pipeline' not in dataset:
-        raise OptionError('Predictor: the config has no test_dataloader.dataset.pipeline')
-    load, *cut_out = Compose(dataset['pipeline']).transforms
-    if not isinstance(load, LoadImage):
-        raise OptionError(f'Predictor: the test pipeline begins with {type(load).__name__}, '
-                          'expected LoadImage')
-    return load, Compose(cut_out)
-
-
-def _build(cfg: Config) -> TopdownPoseEstimator:
-    model_cfg = model_config(cfg)
-    model_cfg.test_cfg = {**(model_cfg.get('test_cfg') or {}), 'output_heatmaps': False}
-    estimator = revert_sync_batchnorm(build_pose_estimator(model_cfg))
-    head = getattr(estimator, 'head', None)
-    if type(estimator) is not TopdownPoseEstimator or not isinstance(head, MultiStageRSNHead):
-        raise OptionTypeError(f'Predictor: the model is a {type(estimator).__name__} with the head '
-                              f'{type(head).__name__}, expected TopdownPoseEstimator and '
-                              'MultiStageRSNHead')
-    return estimator
-
-
-def load_weights(estimator: TopdownPoseEstimator, checkpoint: str | Path) -> dict:
-    """Load the weights of a checkpoint, which must be exactly the model's; returns its metadata.
-
-    Raises:
-        CheckpointError: If the checkpoint cannot be read or does not fit.
-    """
-    weights, stored = read_weights(checkpoint)
-    check_fit(estimator, weights, checkpoint)
-    estimator.load_state_dict(weights)
-    return meta_of(stored)
-
-
-def _dataset_meta(cfg: Config, meta: dict, joints: int) -> dict:
-    """The metainfo of the checkpoint or, without one, of the config's training data."""
-    found = meta.get('dataset_meta') or dataset_meta_from_config(cfg)
-    if not found:
-        raise OptionError('Predictor: neither the checkpoint nor train_dataloader.dataset of the '
-                          'config names the dataset, which defines the joints to swap in the '
-                          'flip test')
-    if found.get('num_keypoints') != joints:
-        raise OptionError(f'Predictor: the dataset has {found.get("num_keypoints")} joints, the '
-                          f'model out_channels={joints}')
-    return found
+        joint_scores = stack('keypoint_scores', joints)
+        entry = InstanceData(
+            keypoints=stack('keypoints', joints, 2), keypoint_scores=joint_scores,
+            bboxes_xyxy=stack('bboxes', 4),
+            scores=(stack('bbox_scores') * joint_scores.mean(axis=1)).astype(np.float32))
+        if self._heatmaps and people:
+            entry.heatmaps = stack('heatmaps', *people[0].heatmaps.shape[1:])
+            entry.heatmap_boxes_xyxy = stack('heatmap_boxes', 4)
+        return entry

@@ -15,6 +15,7 @@ from mmpose.visualization import PoseLocalVisualizer
 
 from rsn_mm.apis import Predictor
 from rsn_mm.checkpoints import CheckpointError
+from rsn_mm.prediction.frames import Frame
 from tests import golden
 from tests.conversion.samples import ROOT
 from tests.fresh import run_fresh
@@ -222,6 +223,121 @@ def test_works_in_a_fresh_process(folder):
     assert printed.splitlines()[-1] == '(1, 17, 2)'
 
 
+# ------------------------------------------------------------------------------------- streams
+
+
+@pytest.mark.parametrize('size', [1, 2, 3, 100])
+def test_a_stream_gives_the_same_one_by_one(folder, predictor, size):
+    images = [WIDE, Frame(HIGH, 'high'), folder / 'wide.png', WIDE, HIGH]
+    boxes = [WIDE_BOXES, HIGH_BOXES, [], None, HIGH_BOXES[1:]]
+    expected = predictor(images, boxes)
+    assert_same(list(predictor.stream(iter(images), iter(boxes), size)), expected, atol=1e-2)
+    assert_same(list(predictor.stream(images, batch_size=size)), predictor(images), atol=1e-2)
+    assert list(predictor.stream([])) == []
+
+
+def test_a_stream_does_not_run_ahead(predictor):
+    asked: list[int] = []
+
+    def endless():
+        while True:
+            asked.append(1)
+            yield WIDE
+
+    stream = predictor.stream(endless(), batch_size=2)
+    for _ in range(3):
+        next(stream)
+    assert len(asked) < 12
+    stream.close()
+
+
+@pytest.mark.parametrize('images, boxes, error, message', [
+    ([WIDE, 'no.png'], None, FileNotFoundError, 'image 1: no.png does not exist'),
+    ([WIDE, WIDE], [WIDE_BOXES], ValueError, 'boxes_xyxy: 1 entries, expected one per image'),
+    ([WIDE, WIDE], [None, [[1, 2, 3]]], ValueError, 'image 1: boxes of shape'),
+])
+def test_an_error_ends_a_stream(predictor, images, boxes, error, message):
+    with pytest.raises(error, match=message):
+        list(predictor.stream(images, boxes, batch_size=1))
+
+
+# ------------------------------------------------------------------------------------- heatmaps
+
+
+def test_heatmaps_lie_where_their_joints_are(folder, predictor):
+    with_maps = Predictor(folder / 'config.py', folder / 'weights.pth', 'cpu', heatmaps=True)
+    (found, empty), (plain, _) = (each([WIDE, WIDE], [WIDE_BOXES, []])
+                                  for each in (with_maps, predictor))
+    np.testing.assert_array_equal(found.keypoints, plain.keypoints)
+    assert found.heatmaps.shape == (3, 17, 64, 48) and 'heatmaps' not in empty
+    offsets = []  # of the highest cell's center from the keypoint, in cells
+    for maps, (x1, y1, x2, y2), keypoints in zip(
+            found.heatmaps, found.heatmap_boxes_xyxy, found.keypoints):
+        # Decoding blurs the maps before it looks for the highest cell.
+        maps = np.stack([cv2.GaussianBlur(each, (5, 5), 0, borderType=cv2.BORDER_CONSTANT)
+                         for each in maps])
+        rows, columns = np.divmod(maps.reshape(17, -1).argmax(-1), 48)
+        cell = (x2 - x1) / 48, (y2 - y1) / 64
+        offsets += [np.hypot(x / cell[0] - column - 0.5, y / cell[1] - row - 0.5) for x, y, row,
+                    column in zip(*(keypoints - (x1, y1)).T, rows, columns)]
+    # A quarter of a cell; rounding may decide between cells that are equally high.
+    assert np.quantile(offsets, 0.9) < 0.36, offsets
+
+
+# ----------------------------------------------------------------------------- networks of MMPose
+
+
+def stock(head, codec, **changes):
+    cfg = config('rsn18_coco-256x192', **changes)
+    cfg.model.backbone = dict(type='ResNet', depth=18,
+                              init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18'))
+    cfg.model.head = dict(in_channels=512, out_channels=17, decoder=codec, **head)
+    return cfg
+
+
+HEATMAP = dict(type='MSRAHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
+SIMCC = dict(type='SimCCLabel', input_size=(192, 256), sigma=6.0, simcc_split_ratio=2.0)
+HEADS = {
+    'heatmap': (dict(type='HeatmapHead'), HEATMAP),
+    'simcc': (dict(type='SimCCHead', input_size=(192, 256), in_featuremap_size=(6, 8),
+                   simcc_split_ratio=2.0, deconv_out_channels=None), SIMCC),
+}
+
+
+@pytest.mark.parametrize('kind, flip', [('heatmap', True), ('heatmap', False), ('simcc', False)])
+def test_networks_of_mmpose_predict_what_they_do_there(tmp_path, kind, flip):
+    """A stock backbone and head, whose ImageNet weights are not asked for."""
+    cfg = stock(*HEADS[kind], **{'model.test_cfg.flip_test': flip})
+    path = tmp_path / 'weights.pth'
+    mmposes = golden.fill(init_model(cfg.copy(), device='cpu'))
+    torch.save(dict(state_dict=mmposes.state_dict(), meta={}), path)
+    predictor = Predictor(cfg, path, 'cpu', heatmaps=kind == 'heatmap')
+    people, = predictor(WIDE, WIDE_BOXES)
+    expected = [sample.pred_instances for sample in inference_topdown(
+        init_model(cfg.copy(), str(path), device='cpu'), WIDE, WIDE_BOXES)]
+    np.testing.assert_allclose(people.keypoints, np.concatenate([p.keypoints for p in expected]),
+                               atol=1e-2)
+    np.testing.assert_allclose(
+        people.keypoint_scores, np.concatenate([p.keypoint_scores for p in expected]), rtol=1e-3)
+    assert len(predictor(WIDE, [])[0]) == 0
+    assert ('heatmaps' in people) == (kind == 'heatmap')
+
+
+def test_what_networks_of_mmpose_cannot_do(tmp_path):
+    cfg = stock(*HEADS['simcc'])
+    model = init_model(cfg.copy(), device='cpu')
+    torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'weights.pth')
+    with pytest.raises(ValueError, match='heatmaps=True, but the model has the codec SimCCLabel'):
+        Predictor(cfg, tmp_path / 'weights.pth', 'cpu', heatmaps=True)
+    with pytest.raises(ValueError, match='head SimCCHead, which runs in torch.float32 only'):
+        Predictor(cfg, tmp_path / 'weights.pth', 'cpu', torch.bfloat16)
+    weights = model.state_dict()
+    weights['backbone.conv1.weight'] = weights['backbone.conv1.weight'][:3]
+    torch.save(weights, tmp_path / 'weights.pth')
+    with pytest.raises(CheckpointError, match='does not fit .* size mismatch for backbone.conv1'):
+        Predictor(cfg, tmp_path / 'weights.pth', 'cpu')
+
+
 # ----------------------------------------------------------------------------------- datasets
 
 
@@ -276,8 +392,10 @@ def test_a_checkpoint_that_does_not_fit_is_one_clear_error(
 
 
 @pytest.mark.parametrize('changes, error, message', [
+    ({'model.type': 'BottomupPoseEstimator'}, TypeError,
+     'the model is a BottomupPoseEstimator, expected a TopdownPoseEstimator with a head'),
     ({'model.head': dict(_delete_=True, type='HeatmapHead', in_channels=256, out_channels=17)},
-     TypeError, 'with the head HeatmapHead, expected TopdownPoseEstimator and MultiStageRSNHead'),
+     CheckpointError, 'does not fit the model of the config: 17 missing: head.deconv'),
     ({'test_dataloader': None}, ValueError, 'no test_dataloader.dataset.pipeline'),
     ({'test_dataloader.dataset.pipeline': [dict(type='PackPoseInputs')]}, ValueError,
      'the test pipeline begins with PackPoseInputs, expected LoadImage'),

@@ -138,6 +138,33 @@ def test_a_pose_test_takes_the_file(run, tmp_path):
     assert [pose['image_id'] for pose in poses] == [person['image_id'] for person in expected]
 
 
+def test_predict_finds_the_same_people(run, tmp_path, monkeypatch):
+    """`rsn-mm predict` with the detector, and with the file that the detector has made."""
+    monkeypatch.chdir(tmp_path)
+    cfg = Config.fromfile(DETECTOR)
+    cfg.merge_from_dict(SMALL)
+    cfg.dump('det.py')
+    assert detect(run, run / 'persons.json', 'found.json', '--score-thr', 0.5) is None
+    init_default_scope('mmpose')
+    model = POSE_MODELS.build(Config.fromfile(run / 'tiny.py').model)
+    torch.save(dict(state_dict=model.state_dict()), 'pose.pth')
+    images = [run / f'{i:03d}.png' for i in range(1, 4)]
+    for out, people in (('a.jsonl', ('--detector', 'det.py', run / 'det.pth', '--box-thr', 0.5)),
+                        ('b.jsonl', ('--boxes', 'found.json'))):
+        assert call('predict.py', *images, '--model', run / 'tiny.py', 'pose.pth', *people,
+                    '--output', out, '--batch-size', 2) is None
+    found, expected = ([json.loads(line) for line in Path(name).read_text().splitlines()]
+                       for name in ('a.jsonl', 'b.jsonl'))
+    assert sum(len(image['people']) for image in found) > 10
+    for one, other in zip(found, expected, strict=True):
+        values = {name: [np.array([person[name] for person in image['people']])
+                         for image in (one, other)] for name in ('box', 'score', 'keypoints')}
+        np.testing.assert_allclose(*values['box'], atol=1e-2)
+        np.testing.assert_allclose(*values['score'], atol=1e-4)
+        # Rounding of the file's boxes decides between cells that are equally high without training.
+        assert (np.abs(np.subtract(*values['keypoints'])) < 1e-2).mean() > 0.98
+
+
 # ------------------------------------------------------------------------------------- clear errors
 
 
@@ -152,7 +179,7 @@ def test_a_pose_test_takes_the_file(run, tmp_path):
     (('found', 'out.json', '--img-dir', '.'), 'found is the folder of the images'),
     (('named', 'out.json'), 'first.png: its name is no image id'),
     (('twice', 'out.json'), 'have the same image id'),
-    (('info.json', 'out.json', '--category', 'cow boy'), '--category cow boy: the detector knows'),
+    (('info.json', 'out.json', '--category', 'cow boy'), 'category cow boy: the detector knows'),
     (('info.json', 'out.json', '--category', '80'), '(labels 0 to 79)'),
     (('info.json', 'out.json', '--batch-size', '0'), '--batch-size 0: expected 1 or more'),
     (('info.json', 'out.json', '--score-thr', '2'), '--score-thr 2.0: expected 0 to 1'),
@@ -181,7 +208,7 @@ def test_labels_are_those_of_the_head_where_the_checkpoint_names_no_classes(run,
     for category in ('5', 'dog'):
         with pytest.warns(UserWarning, match='use COCO classes by default') as warned:
             error = call(*command, '--category', category, *options)
-        assert f'--category {category}: the detector knows person (labels 0 to 0)' in error
+        assert f'category {category}: the detector knows person (labels 0 to 0)' in error
         assert not out.exists()
         said = ' '.join(str(each.message) for each in warned)
         assert 'palette' not in said and 'VisBackend' not in said

@@ -1,5 +1,6 @@
 """Loads images, and refuses truncated ones."""
 
+import cv2
 import mmcv
 import mmengine.fileio as fileio
 import mmpose.datasets.transforms as mmpose_transforms
@@ -24,6 +25,33 @@ def is_truncated(data: bytes) -> bool:
     if data.startswith(PNG_START):
         return PNG_END not in data[-64:]
     return False
+
+
+def decode_image(data: bytes, path: str, flag: str = 'color',
+                 backend: str | None = None) -> np.ndarray:
+    """Decode the bytes of an image file, turned as the file's EXIF entry says.
+
+    Args:
+        data: The file's content.
+        path: The file, for messages.
+        flag: ``flag`` of ``mmcv.imfrombytes``; ``'color'`` gives (H, W, 3) uint8 in BGR of gray,
+            transparent, CMYK and 16-bit images too.
+        backend: ``backend`` of ``mmcv.imfrombytes``.
+
+    Raises:
+        DataError: If the file is empty, truncated or not an image.
+    """
+    if not data:
+        raise DataError(f'{path}: the file is empty')
+    if is_truncated(data):
+        raise DataError(f'{path}: truncated image of {len(data)} bytes; fetch the file again')
+    try:
+        img = mmcv.imfrombytes(data, flag=flag, backend=backend)
+    except cv2.error as error:
+        raise DataError(f'{path}: cannot be decoded ({error.err or error})') from error
+    if img is None:
+        raise DataError(f'{path}: {len(data)} bytes that are not an image')
+    return img
 
 
 @TRANSFORMS.register_module()
@@ -60,11 +88,7 @@ class LoadImage(mmpose_transforms.LoadImage):
             return super().transform(results)
         path = results['img_path']
         data = fileio.get(path, backend_args=self.backend_args)
-        if is_truncated(data):
-            raise DataError(f'{path}: truncated image of {len(data)} bytes; fetch the file again')
-        img = mmcv.imfrombytes(data, flag=self.color_type, backend=self.imdecode_backend)
-        if img is None:
-            raise DataError(f'{path}: {len(data)} bytes that are not an image')
+        img = decode_image(data, path, self.color_type, self.imdecode_backend)
         if self.to_float32:
             img = img.astype(np.float32)
         results['img'] = img

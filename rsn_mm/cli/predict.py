@@ -1,0 +1,212 @@
+"""Find the keypoints of people in photographs, and write and draw them."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from rsn_mm.errors import CommandError, ExistingFileError
+from rsn_mm.export.sessions import SESSIONS
+from rsn_mm.optimization import DTYPES
+from rsn_mm.prediction import Predictor
+from rsn_mm.prediction.box_files import BoxFile
+from rsn_mm.prediction.detectors import Detector
+from rsn_mm.prediction.drawing import PoseDrawer
+from rsn_mm.prediction.job import Job, Outputs, Summary
+from rsn_mm.prediction.loading import TORCH
+from rsn_mm.prediction.people import People, whole_images
+from rsn_mm.prediction.run import Steps
+from rsn_mm.prediction.sources import LIST, Input, find_inputs
+
+from .configs import load_config
+from .running import run_command
+
+#: The results, in the folder of the pictures or, without one, in this folder.
+RESULTS, FOLDER = 'keypoints.jsonl', Path('predictions')
+#: Joints below this score are not drawn. With the head of this package, an empty map has 0.5.
+SCORE_THR, SCORE_THR_OF_OUR_HEAD = 0.3, 0.55
+#: Images that go through all steps together, and people in a batch.
+BATCH_SIZE = 16
+EXIT_INTERRUPTED, EXIT_SKIPPED = 130, 3
+EXIT_CODES = f'''exit codes:
+  0    all inputs are predicted
+  1    an error, whose message says what to do; what is done is kept
+  2    a wrong command line
+  {EXIT_SKIPPED}    --skip-errors has skipped inputs; all others are predicted
+  {EXIT_INTERRUPTED}  interrupted by Ctrl-C
+After 1 and {EXIT_INTERRUPTED}, and when the machine has stopped, the same command goes on where it
+was.'''
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_CODES,
+        description='Find the keypoints of the people in photographs, write them into a file and '
+        'draw them.')
+    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='an image, a folder of images, '
+                        f"a pattern such as 'photos/*.jpg', or {LIST} for a list of images on the "
+                        'standard input, one a line')
+    parser.add_argument('--model', nargs=2, required=True, metavar=('CONFIG', 'CHECKPOINT'),
+                        help='the network that finds keypoints')
+    people = parser.add_argument_group('where the people are').add_mutually_exclusive_group(
+        required=True)
+    people.add_argument('--detector', nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
+                        help='a detector of mmdet finds them')
+    people.add_argument('--boxes', metavar='FILE', help='in a file: detections or annotations in '
+                        "COCO's format (.json), or a table with the columns image, x1, y1, x2, y2 "
+                        'and perhaps score (.csv)')
+    people.add_argument('--whole-image', action='store_true', help='each image is one person')
+    parser.add_argument('--box-thr', type=float, default=0.3, metavar='SCORE', help='leave out '
+                        'people whom the detector gives a lower score (default 0.3)')
+    outputs = parser.add_argument_group('what is written')
+    outputs.add_argument('--output', type=Path, metavar='FILE', help='file of the keypoints: '
+                         ".json, COCO's results; .jsonl, one image a line; .csv, one person a row; "
+                         f'.parquet, one image a row (default: {RESULTS} in the folder of '
+                         f'pictures, or in {FOLDER}, with pictures)')
+    outputs.add_argument('--draw', type=Path, metavar='DIR',
+                         help='folder of pictures with the keypoints')
+    outputs.add_argument('--draw-thr', type=float, metavar='SCORE', help='leave out joints with a '
+                         f'lower score in pictures (default {SCORE_THR_OF_OUR_HEAD} for networks '
+                         f'with MultiStageRSNHead, else {SCORE_THR})')
+    outputs.add_argument('--heatmaps', type=Path, metavar='DIR',
+                         help='folder of pictures with the heatmaps')
+    outputs.add_argument('--force', action='store_true', help='write over results and pictures '
+                         'that exist, and discard an interrupted run with other settings')
+    parser.add_argument('--skip-errors', action='store_true', help='go on behind images that '
+                        'cannot be used; each is logged, and named in .jsonl and .parquet')
+    parser.add_argument('--optimize', choices=DTYPES, default='fp32', help='type of the network; '
+                        'bf16 is faster where the hardware has it, fp16 is for GPUs (default fp32)')
+    parser.add_argument('--runtime', choices=(TORCH, *SESSIONS), default=TORCH, help='what '
+                        'computes the network; the keypoints are the same up to rounding, and '
+                        'CHECKPOINT may then be a file of rsn-mm export (default torch)')
+    parser.add_argument('--batch-size', type=int, default=BATCH_SIZE, metavar='N',
+                        help='people in a batch of the network, and images in one of the '
+                        f'detector (default {BATCH_SIZE})')
+    parser.add_argument('--device', help='cpu or cuda:N (default: a GPU if there is one)')
+    return parser
+
+
+def outputs_of(args: argparse.Namespace) -> Outputs:
+    """What the options ask to write."""
+    results, poses = args.output, args.draw
+    if results is None:
+        if poses is None and args.heatmaps is None:
+            poses = FOLDER
+        results = (poses or args.heatmaps) / RESULTS
+    outputs = Outputs(results, poses, args.heatmaps)
+    if args.draw is not None and args.draw == args.heatmaps:
+        raise CommandError(f'--draw and --heatmaps are both {args.draw}, expected two folders')
+    try:
+        outputs.check(args.force)
+    except ExistingFileError as error:
+        raise CommandError(f'{error}; --force writes over them') from error
+    return outputs
+
+
+def people_of(args: argparse.Namespace) -> People:
+    """Where the people are."""
+    if args.boxes is not None:
+        return BoxFile(args.boxes)
+    if args.detector is not None:
+        config, checkpoint = args.detector
+        return Detector(load_config(config, {}), checkpoint, args.device, score_thr=args.box_thr)
+    return whole_images
+
+
+def settings_of(args: argparse.Namespace) -> dict:
+    """What the results depend on, so that an interrupted run goes on with the same."""
+    def stamp(path: str) -> list:
+        found = os.stat(path) if os.path.isfile(path) else None
+        return [path, found and [found.st_size, found.st_mtime_ns]]
+
+    settings = {name: getattr(args, name) for name in ('whole_image', 'optimize', 'runtime',
+                                                       'batch_size', 'box_thr', 'draw_thr')}
+    for name in ('model', 'detector', 'boxes'):
+        value = getattr(args, name)
+        settings[name] = value and [stamp(each) for each in
+                                    ([value] if isinstance(value, str) else value)]
+    return settings | {name: value and str(value) for name, value in (
+        ('draw', args.draw), ('heatmaps', args.heatmaps))}
+
+
+class _Rate(ProgressColumn):
+    """Inputs per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text('' if task.speed is None else f'{task.speed:.1f} images/s')
+
+
+def predict(args: argparse.Namespace) -> None:
+    """Predict the inputs of the options."""
+    for name in ('box_thr', 'draw_thr'):
+        value = getattr(args, name)
+        if value is not None and not 0 <= value <= 1:
+            raise CommandError(f'--{name.replace("_", "-")} {value}: expected 0 to 1')
+    if args.batch_size < 1:
+        raise CommandError(f'--batch-size {args.batch_size}: expected 1 or more')
+    outputs = outputs_of(args)
+    own = [path.resolve() for path in outputs.folders]
+
+    def inputs() -> Iterator[Input]:
+        return find_inputs(args.inputs, sys.stdin, own)
+
+    total = None if LIST in args.inputs else sum(1 for _ in inputs())
+    people = people_of(args)
+    config, checkpoint = args.model
+    predictor = Predictor(config, checkpoint, device=args.device, dtype=DTYPES[args.optimize],
+                          heatmaps=outputs.heatmaps is not None, runtime=args.runtime)
+    drawer = None
+    if outputs.poses is not None:
+        threshold = SCORE_THR_OF_OUR_HEAD if predictor.has_our_head else SCORE_THR
+        drawer = PoseDrawer(predictor.dataset_meta,
+                            threshold if args.draw_thr is None else args.draw_thr,
+                            boxes=not args.whole_image)
+    steps = Steps(predictor, people, args.batch_size, args.batch_size,
+                  keep_images=bool(outputs.folders))
+    job = Job(steps, outputs, drawer, args.skip_errors)
+    summary = show_progress(job, inputs(), settings_of(args), args.force, total)
+    if isinstance(people, BoxFile):
+        people.check_use()
+    skipped = f', {summary.skipped} skipped' if summary.skipped else ''
+    print(f'{summary.people} people in {summary.images} images{skipped}: {outputs.results}',
+          *(f'pictures: {folder}' for folder in outputs.folders), sep='\n')
+    if summary.skipped:
+        sys.exit(EXIT_SKIPPED)
+
+
+def show_progress(job: Job, inputs: Iterator[Input], settings: dict, restart: bool,
+                  total: int | None) -> Summary:
+    """Do the job, with its rate and the time that is left on the screen."""
+    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), _Rate(),
+               TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task('Predicting', total=total)
+        try:
+            return job.run(inputs, settings, restart,
+                           lambda number: progress.advance(task, number))
+        except ExistingFileError as error:
+            raise CommandError(f'{error}; --force discards it') from error
+        except KeyboardInterrupt:
+            progress.stop()
+            print('interrupted; the same command goes on where it was', file=sys.stderr)
+            sys.exit(EXIT_INTERRUPTED)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = build_parser()
+    run_command(predict, parser.parse_args(argv), parser.prog)
