@@ -143,16 +143,25 @@ def _is_abandoned(part: Path) -> bool:
     return True
 
 
-def write_picture(path: FilePath, image: np.ndarray) -> None:
+def write_picture(path: FilePath, image: np.ndarray, by_one_process: bool = False) -> None:
     """Write an image (H, W, 3), BGR, 8 bit, in the format that the ending of the name says.
+
+    Args:
+        path: Path of the file.
+        image: The image.
+        by_one_process: See :func:`written_whole`.
 
     Raises:
         OutputError: If it cannot be written.
     """
-    encoded, data = cv2.imencode(Path(path).suffix, image)
+    try:
+        encoded, data = cv2.imencode(Path(path).suffix, image)
+    except cv2.error as error:
+        raise OutputError(f'{path} cannot be written: {error}') from error
     if not encoded:
-        raise OutputError(f'{path} cannot be written: OpenCV cannot encode the picture')
-    with written_whole(path) as file:
+        raise OutputError(f'{path} cannot be written: a picture of {image.shape[1]} x '
+                          f'{image.shape[0]} pixels cannot be encoded in this format')
+    with written_whole(path, by_one_process) as file:
         file.write(data.tobytes())
 
 

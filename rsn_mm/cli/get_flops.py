@@ -82,15 +82,15 @@ def measured(path: str | Path, args: argparse.Namespace) -> Complexity:
     """The size of the network of a config.
 
     Raises:
-        CommandError: If the config cannot be loaded.
-        ValueError: If the network cannot be measured.
+        OptionError: If the config cannot be loaded, or its network cannot be measured.
     """
     cfg = load_config(path, args.cfg_options)
     try:
         return measure(cfg, args.input_size)
-    except OptionError as error:
-        hint = '' if args.input_size else '; --input-size W H gives it'
-        raise OptionError(f'{error}{hint}') from error
+    except ValueError as error:
+        is_size_missing = isinstance(error, OptionError) and not args.input_size
+        hint = '; --input-size W H gives it' if is_size_missing else ''
+        raise OptionError(f'{path}: {error}{hint}') from error
 
 
 def get_flops(args: argparse.Namespace) -> None:
@@ -105,10 +105,10 @@ def get_flops(args: argparse.Namespace) -> None:
     for path in paths:
         try:
             size = measured(path, args)
-        except ValueError as error:
+        except OptionError as error:
             if args.config:
-                raise CommandError(f'{path}: {error}') from error
-            left_out.append(f'{path}: {error}')
+                raise
+            left_out.append(str(error))
             continue
         rows.append(row(Path(path).stem, size, paper.get(Path(path).resolve())))
     if not rows:

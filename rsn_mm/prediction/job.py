@@ -13,7 +13,7 @@ from rsn_mm.files import check_new_file
 from .drawing import PoseDrawer, draw_heatmaps
 from .formats import check_format, write_results
 from .journal import Journal, Names
-from .pictures import PictureNames, write_picture
+from .pictures import PictureNames, write_picture_of
 from .results import Record, failure_record, record_of
 from .run import Item, Steps
 from .sources import Input
@@ -142,10 +142,10 @@ class Job:
             logger.warning('skipped: %s', error)
             return failure_record(item.source.name, error)
         if self.outputs.poses is not None and self.drawer is not None:
-            write_picture(self.outputs.poses / picture, self.drawer(item.frame, item.people),
+            write_picture_of(self.outputs.poses / picture, self.drawer(item.frame, item.people),
                           item.source.name)
         if self.outputs.heatmaps is not None:
-            write_picture(self.outputs.heatmaps / picture, draw_heatmaps(item.frame, item.people),
+            write_picture_of(self.outputs.heatmaps / picture, draw_heatmaps(item.frame, item.people),
                           item.source.name)
         return record
 

@@ -4,11 +4,10 @@ import os
 from collections import Counter
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from rsn_mm.errors import OutputError
-from rsn_mm.files import written_whole
+from rsn_mm.files import write_picture
 
 from .sources import Input
 
@@ -44,8 +43,8 @@ class PictureNames:
         return name
 
 
-def write_picture(path: Path, image: np.ndarray, source: str) -> None:
-    """Write a picture, whole or not at all.
+def write_picture_of(path: Path, image: np.ndarray, source: str) -> None:
+    """Write the picture made of an image, whole or not at all.
 
     Args:
         path: File to write; its ending gives the format. Its folder is made.
@@ -59,11 +58,6 @@ def write_picture(path: Path, image: np.ndarray, source: str) -> None:
         if path.exists() and os.path.exists(source) and path.samefile(source):
             raise OutputError(f'{path} is the image itself; choose another folder for pictures')
         path.parent.mkdir(parents=True, exist_ok=True)
-        done, data = cv2.imencode(path.suffix, image)
-        if not done:
-            raise OutputError(f'{path}: a picture of {image.shape[1]} x {image.shape[0]} pixels '
-                              'cannot be encoded')
-        with written_whole(path, by_one_process=True) as file:
-            file.write(data.tobytes())
-    except (OSError, cv2.error) as error:
+    except OSError as error:
         raise OutputError(f'{path} cannot be written: {error}') from error
+    write_picture(path, image, by_one_process=True)

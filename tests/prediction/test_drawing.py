@@ -9,7 +9,7 @@ from rsn_mm.datasets import SyntheticCocoDataset
 from rsn_mm.errors import OutputError
 from rsn_mm.prediction.drawing import PoseDrawer, draw_heatmaps
 from rsn_mm.prediction.frames import Frame
-from rsn_mm.prediction.pictures import write_picture
+from rsn_mm.prediction.pictures import write_picture_of
 
 META = SyntheticCocoDataset._load_metainfo(SyntheticCocoDataset.METAINFO)
 GRAY = Frame(np.full((200, 300, 3), 90, np.uint8), 'gray.png')
@@ -66,12 +66,12 @@ def test_images_of_any_size_can_be_drawn(size):
 
 def test_pictures_are_written_whole_and_not_over_their_source(tmp_path):
     path = tmp_path / 'a' / 'b.png'
-    write_picture(path, GRAY.image, 'no.png')
+    write_picture_of(path, GRAY.image, 'no.png')
     np.testing.assert_array_equal(cv2.imread(str(path)), GRAY.image)
     assert [each.name for each in path.parent.iterdir()] == ['b.png']
     with pytest.raises(OutputError, match='b.png is the image itself'):
-        write_picture(path, GRAY.image, str(path))
+        write_picture_of(path, GRAY.image, str(path))
     with pytest.raises(OutputError, match='b.png/c.png cannot be written: .*File exists'):
-        write_picture(path / 'c.png', GRAY.image, 'no.png')
+        write_picture_of(path / 'c.png', GRAY.image, 'no.png')
     with pytest.raises(OutputError, match='wide.jpg'):
-        write_picture(tmp_path / 'wide.jpg', np.zeros((1, 70_000, 3), np.uint8), 'no.png')
+        write_picture_of(tmp_path / 'wide.jpg', np.zeros((1, 70_000, 3), np.uint8), 'no.png')

@@ -105,7 +105,7 @@ def test_another_number_of_joints_keeps_all_but_the_last_layers(converted, data,
     anew = {key for key, value in before.items() if after[key].shape != value.shape}
     assert anew == {key for key in before if re.fullmatch(
         r'head\.predictors\.0\.\d\.heatmap\.(conv\.weight|bn\.(weight|bias|running_\w+))', key)}
-    assert (f'{len(anew)} of {len(before)} parameters have another shape and are initialized anew'
+    assert (f'{len(anew)} of {len(before)} parameters have another shape and start anew: '
             in log)
     assert all(torch.equal(after[key], value) for key, value in before.items()
                if key not in anew and not is_statistic(key))

@@ -70,7 +70,7 @@ def test_browsing_draws_every_picture(run, tmp_path, capsys, monkeypatch):
 
 def test_a_picture_that_cannot_be_written_is_not_counted(run, tmp_path, monkeypatch):
     monkeypatch.chdir(run)
-    monkeypatch.setattr('cv2.imwrite', lambda *args: False)
+    monkeypatch.setattr('cv2.imencode', lambda *args: (False, None))
     error = call('browse_dataset.py', 'tiny.py', '--mode', 'original', '--number', 1,
                  '--out-dir', tmp_path / 'out')
     assert '00000_001_sample0.jpg cannot be written' in error
