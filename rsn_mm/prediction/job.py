@@ -123,7 +123,8 @@ class Job:
                     journal.add(self._finish(item, pictures(item.source)))
                 journal.mark_done(names)
                 advance(len(group))
-            write_results(self.outputs.results, journal.records, self._joints())
+            write_results(self.outputs.results, journal.records,
+                          self.steps.predictor.keypoint_names)
             summary = _summary(journal.records())
             journal.remove()
             return summary
@@ -148,12 +149,6 @@ class Job:
             write_picture_of(self.outputs.heatmaps / picture,
                              draw_heatmaps(item.frame, item.people), item.source.name)
         return record
-
-    def _joints(self) -> list[str]:
-        """Names of the joints in the results."""
-        names = self.steps.predictor.dataset_meta['keypoint_id2name']
-        chosen = self.steps.predictor.model.test_cfg.get('output_keypoint_indices')
-        return [names[k] for k in (range(len(names)) if chosen is None else chosen)]
 
 
 def _summary(records: Iterator[Record]) -> Summary:
