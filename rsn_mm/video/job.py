@@ -118,7 +118,7 @@ class VideoJob:
             for video, journal in zip(videos, journals):
                 self._draw(video, journal)
             summary = _summary(records())
-            for journal in journals:
+            for journal in reversed(journals):  # the first one says that the job has not ended
                 journal.remove()
         return summary
 
