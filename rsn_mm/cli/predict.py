@@ -6,18 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-
 from rsn_mm.errors import CommandError, ExistingFileError
 from rsn_mm.export.sessions import SESSIONS
 from rsn_mm.optimization import DTYPES
@@ -32,7 +20,16 @@ from rsn_mm.prediction.run import Steps
 from rsn_mm.prediction.sources import LIST, Input, find_inputs
 
 from .configs import load_config
+from .progress import image_progress
 from .running import run_command
+from .shards import (
+    EXIT_BUSY,
+    EXIT_SKIPPED,
+    add_shard_options,
+    check_usage,
+    is_sharded,
+    predict_shards,
+)
 
 #: The results, in the folder of the pictures or, without one, in this folder.
 RESULTS, FOLDER = 'keypoints.jsonl', Path('predictions')
@@ -40,12 +37,13 @@ RESULTS, FOLDER = 'keypoints.jsonl', Path('predictions')
 SCORE_THR, SCORE_THR_OF_OUR_HEAD = 0.3, 0.55
 #: Images that go through all steps together, and people in a batch.
 BATCH_SIZE = 16
-EXIT_INTERRUPTED, EXIT_SKIPPED = 130, 3
+EXIT_INTERRUPTED = 130
 EXIT_CODES = f'''exit codes:
   0    all inputs are predicted
   1    an error, whose message says what to do; what is done is kept
   2    a wrong command line
   {EXIT_SKIPPED}    --skip-errors has skipped inputs; all others are predicted
+  {EXIT_BUSY}   other processes are still writing parts of many images
   {EXIT_INTERRUPTED}  interrupted by Ctrl-C
 After 1 and {EXIT_INTERRUPTED}, and when the machine has stopped, the same command goes on where it
 was.'''
@@ -57,13 +55,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_CODES,
         description='Find the keypoints of the people in photographs, write them into a file and '
         'draw them.')
-    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='an image, a folder of images, '
+    parser.add_argument('inputs', nargs='*', metavar='INPUT', help='an image, a folder of images, '
                         f"a pattern such as 'photos/*.jpg', or {LIST} for a list of images on the "
                         'standard input, one a line')
     parser.add_argument('--model', nargs=2, required=True, metavar=('CONFIG', 'CHECKPOINT'),
                         help='the network that finds keypoints')
-    people = parser.add_argument_group('where the people are').add_mutually_exclusive_group(
-        required=True)
+    people = parser.add_argument_group('where the people are').add_mutually_exclusive_group()
     people.add_argument('--detector', nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
                         help='a detector of mmdet finds them')
     people.add_argument('--boxes', metavar='FILE', help='in a file: detections or annotations in '
@@ -96,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--batch-size', type=int, default=BATCH_SIZE, metavar='N',
                         help='people in a batch of the network, and images in one of the '
                         f'detector (default {BATCH_SIZE})')
+    add_shard_options(parser)
     parser.add_argument('--device', help='cpu or cuda:N (default: a GPU if there is one)')
     return parser
 
@@ -143,13 +141,6 @@ def settings_of(args: argparse.Namespace) -> dict:
         ('draw', args.draw), ('heatmaps', args.heatmaps))}
 
 
-class _Rate(ProgressColumn):
-    """Inputs per second."""
-
-    def render(self, task: Task) -> Text:
-        return Text('' if task.speed is None else f'{task.speed:.1f} images/s')
-
-
 def predict(args: argparse.Namespace) -> None:
     """Predict the inputs of the options."""
     for name in ('box_thr', 'draw_thr'):
@@ -158,6 +149,9 @@ def predict(args: argparse.Namespace) -> None:
             raise CommandError(f'--{name.replace("_", "-")} {value}: expected 0 to 1')
     if args.batch_size < 1:
         raise CommandError(f'--batch-size {args.batch_size}: expected 1 or more')
+    if is_sharded(args):
+        predict_shards(args)
+        return
     outputs = outputs_of(args)
     own = [path.resolve() for path in outputs.folders]
 
@@ -191,9 +185,7 @@ def predict(args: argparse.Namespace) -> None:
 def show_progress(job: Job, inputs: Iterator[Input], settings: dict, restart: bool,
                   total: int | None) -> Summary:
     """Do the job, with its rate and the time that is left on the screen."""
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), _Rate(),
-               TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with image_progress() as progress:
         task = progress.add_task('Predicting', total=total)
         try:
             return job.run(inputs, settings, restart,
@@ -209,4 +201,6 @@ def show_progress(job: Job, inputs: Iterator[Input], settings: dict, restart: bo
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = build_parser()
-    run_command(predict, parser.parse_args(argv), parser.prog)
+    args = parser.parse_args(argv)
+    check_usage(parser, args)
+    run_command(predict, args, parser.prog)

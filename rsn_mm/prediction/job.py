@@ -1,7 +1,7 @@
 """A long job: images to a file of poses, and to pictures, that can be interrupted at any time."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -123,8 +123,9 @@ class Job:
                     journal.add(self._finish(item, pictures(item.source)))
                 journal.mark_done(names)
                 advance(len(group))
-            write_results(self.outputs.results, journal.records, self._joints())
-            summary = _summary(journal.records())
+            write_results(self.outputs.results, journal.records,
+                          self.steps.predictor.joint_names)
+            summary = summary_of(journal.records())
             journal.remove()
             return summary
         finally:
@@ -149,14 +150,9 @@ class Job:
                           item.source.name)
         return record
 
-    def _joints(self) -> list[str]:
-        """Names of the joints in the results."""
-        names = self.steps.predictor.dataset_meta['keypoint_id2name']
-        chosen = self.steps.predictor.model.test_cfg.get('output_keypoint_indices')
-        return [names[k] for k in (range(len(names)) if chosen is None else chosen)]
 
-
-def _summary(records: Iterator[Record]) -> Summary:
+def summary_of(records: Iterable[Record]) -> Summary:
+    """Count what records hold."""
     images = people = skipped = 0
     for record in records:
         if 'people' in record:

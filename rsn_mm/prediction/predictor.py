@@ -82,6 +82,13 @@ class Predictor:
         self._knows_whole_images = loaded.knows_whole_images
         self._heatmaps = heatmaps
 
+    @property
+    def joint_names(self) -> list[str]:
+        """The names of the joints that are predicted."""
+        names = self.dataset_meta['keypoint_id2name']
+        chosen = self.model.test_cfg.get('output_keypoint_indices')
+        return [names[k] for k in (range(len(names)) if chosen is None else chosen)]
+
     def __call__(self, images: Image | Sequence[Image],
                  boxes_xyxy: Boxes | Sequence[Boxes] = None,
                  batch_size: int = 32) -> list[InstanceData]:
