@@ -122,12 +122,15 @@ def _cut_of(source: Manifest | Tars, shard_size: int | None, num_shards: int | N
            if value is not None}
     if len(cut) > 1:
         raise OptionError(f'{SIZE} and {NUMBER} are both given, expected one of them')
-    if cut and isinstance(source, Tars):
-        raise OptionError(f'{next(iter(cut))} is given, but each archive is a shard')
     for name, value in cut.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise OptionError(f'{name}={value!r}, expected 1 or more')
-    return cut
+    if not isinstance(source, Tars):
+        return cut
+    if cut not in ({}, {NUMBER: len(source.paths)}):
+        raise OptionError(f'{next(iter(cut))}={next(iter(cut.values()))}, but each of the '
+                          f'{len(source.paths)} archives is a shard')
+    return {}
 
 
 def _write(folder: Path, source: Manifest | Tars, identity: dict[str, Any], cut: dict[str, int]

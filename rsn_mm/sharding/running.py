@@ -96,7 +96,7 @@ def run_on_ray(settings: ShardSettings, plan: Plan, numbers: Iterable[int],
             ray.shutdown()
 
 
-class _Numbered(ShardWorker):
+class ShardActor(ShardWorker):
     """A worker that says which shard it has done, since an actor's results come in any order."""
 
     def run_shard(self, plan: Plan, number: int) -> tuple[int, Summary | None]:
@@ -115,7 +115,7 @@ def _actors(ray: Any, settings: ShardSettings, workers: int | None, cpus: float)
             raise OptionError(f'{count} workers need {count * each:g} {name}s, and the cluster has '
                               f'{resources.get(name, 0):g}; ask for fewer')
     kind = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=RETRIES,
-                      max_task_retries=RETRIES)(_Numbered)
+                      max_task_retries=RETRIES)(ShardActor)
     actors = [kind.remote(settings) for _ in range(count)]
     waiting = [actor.load.remote() for actor in actors]
     while waiting:
