@@ -73,7 +73,10 @@ def locked_file(path: FilePath, wait: bool = False) -> Iterator[None]:
         except OSError as error:
             raise OutputError(f'{path} cannot be locked: {error.strerror}') from error
         _name_holder(file)
-        yield
+        try:
+            yield
+        finally:  # closing alone would leave it to processes that were forked in between
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _lock(file: TextIO, folder: Path) -> None:

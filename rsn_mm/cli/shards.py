@@ -65,7 +65,7 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
     if args.output is None:
         parser.error('--manifest and --webdataset need --output DIR')
     for name in OTHER_OPTIONS:
-        if getattr(args, name) not in (None, False):
+        if getattr(args, name) is not None and getattr(args, name) is not False:
             parser.error(f'{_option(name)} is not for --manifest or --webdataset')
     if args.workers is not None and not args.ray:
         parser.error('--workers needs --ray')
@@ -90,7 +90,9 @@ def predict_shards(args: argparse.Namespace) -> None:
                   sum(there[number].images + there[number].skipped for number in wanted
                       if number in there))
     found = parts_of(plan)
-    _report([found[number] for number in wanted if number in found], wanted, plan)
+    parts = [found[number] for number in wanted if number in found]
+    what = f'{len(parts)} of {len(wanted)} parts' if args.shard is None else f'part {args.shard}'
+    _report(parts, f'{what} in {args.output}', len(wanted))
 
 
 def _check_packages(args: argparse.Namespace) -> None:
@@ -148,15 +150,14 @@ def _run(args: argparse.Namespace, settings: ShardSettings, plan: Plan, numbers:
     return run_here(settings, plan, numbers, advance)
 
 
-def _report(parts: Sequence[Summary], wanted: Sequence[int], plan: Plan) -> None:
+def _report(parts: Sequence[Summary], what: str, num_wanted: int) -> None:
     """Say what there is, and end with the status of the command."""
     skipped = sum(part.skipped for part in parts)
-    which = f'part {wanted[0]}' if len(wanted) == 1 else f'{len(parts)} of {len(wanted)} parts'
     print(f'{sum(part.people for part in parts)} people in {sum(part.images for part in parts)} '
-          f'images, {skipped} skipped: {which} in {plan.folder}')
-    if len(parts) < len(wanted):
-        print('the others are being written by other processes; the same command does what these '
-              'may leave', file=sys.stderr)
+          f'images, {skipped} skipped: {what}')
+    if len(parts) < num_wanted:
+        print('the rest is being written by other processes; the same command does what these may '
+              'leave', file=sys.stderr)
         sys.exit(EXIT_BUSY)
     if skipped:
         sys.exit(EXIT_SKIPPED)

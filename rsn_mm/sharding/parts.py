@@ -59,11 +59,9 @@ def claimed(plan: Plan, number: int) -> Iterator[bool]:
     try:
         with locked_file(lock):
             # Somebody may have finished it since the caller has looked.
-            missing = existing_part(plan, number) is None
-            yield missing
-            # Whoever has opened the same lock before gets it now, and finds the part there.
-            if missing:
-                lock.unlink()
+            yield existing_part(plan, number) is None
+            # The part is there now. Whoever has opened the same lock before gets it, and sees that.
+            lock.unlink(missing_ok=True)
     except BusyFolderError:
         yield False
 

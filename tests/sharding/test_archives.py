@@ -24,8 +24,8 @@ def write_tar(path, files):
 def img2dataset_files(images):
     """What img2dataset writes for a sample: the image, its caption and its metadata."""
     return {name: data for key, image in images.items() for name, data in (
-        (f'{key}.jpg', image), (f'{key}.json', json.dumps(dict(key=key, status='success')).encode()),
-        (f'{key}.txt', b'a caption'))}
+        (f'{key}.jpg', image), (f'{key}.txt', b'a caption'),
+        (f'{key}.json', json.dumps(dict(key=key, status='success')).encode()))}
 
 
 def test_members_are_read_by_many_threads(tmp_path, monkeypatch):

@@ -70,12 +70,12 @@ HEAD = 'id,path,boxes\n'
     ('m.jsonl', GOOD + '{"id": 1.5, "path": "1.jpg"}\n', 'line 2: id is 1.5'),
     ('m.jsonl', GOOD + '{"id": 2, "path": ""}\n', "line 2: path is '', expected the path"),
     ('m.jsonl', GOOD + '{"id": 2, "path": ["1.jpg"]}\n', r"line 2: path is \['1.jpg'\]"),
-    ('m.jsonl', GOOD + '{"id": 2, "path": "x.tar", "member": 3}\n', 'line 2: member is 3, expected'),
+    ('m.jsonl', GOOD + '{"id": 2, "path": "x.tar", "member": 3}\n', 'line 2: member is 3, exp'),
     ('m.jsonl', GOOD + GOOD, "line 2: id '1' is that of line 1 too, expected different ids"),
     ('m.jsonl', GOOD + '{"id": "1", "path": "2.jpg", "boxes": []}\n', "line 2: id '1' is that of"),
     # boxes
     ('m.jsonl', GOOD + '{"id": 2, "path": "2.jpg"}\n', 'line 2: boxes is None, expected a list'),
-    ('m.jsonl', '{"id": 2, "path": "2.jpg"}\n' + GOOD, 'line 2: boxes are there, but the first row'),
+    ('m.jsonl', '{"id": 2, "path": "2.jpg"}\n' + GOOD, 'line 2: boxes are there, but the first'),
     ('m.jsonl', GOOD + '{"id": 2, "path": "2", "boxes": [[1, 2, 3]]}\n', r'line 2: boxes of shape'),
     ('m.jsonl', GOOD + '{"id": 2, "path": "2", "boxes": [1, 2, 3, 4]}\n', 'line 2: boxes of shape'),
     ('m.jsonl', GOOD + '{"id": 2, "path": "2", "boxes": [["a", 2, 3, 4]]}\n',
@@ -99,7 +99,7 @@ def test_bad_manifests(tmp_path, monkeypatch, name, text, message):
 
 @pytest.mark.parametrize('rows, message', [
     ([dict(id='a', file='1.jpg')], 'm.parquet has no column path'),
-    ([dict(id='a', path='1.jpg'), dict(id='a', path='2.jpg')], "row 1: id 'a' is that of row 0 too"),
+    ([dict(id='a', path='1.jpg'), dict(id='a', path='2.jpg')], "row 1: id 'a' is that of row 0"),
     ([dict(id='a', path='1.jpg', boxes=[[1., 2]])], 'row 0: boxes of shape'),
     ([dict(id='a', path='1.jpg', boxes=None)], 'row 0: boxes is None'),
     ([dict(id=1.5, path='1.jpg')], 'row 0: id is 1.5'),
