@@ -25,8 +25,8 @@ from tests import golden
 from tests.tools.tiny_run import ROOT, draw_persons, environment, write_run
 
 SHARD_SIZE = 32
-#: Seconds after which a command is killed: before it starts its work, and until it has done a lot.
-SECONDS = {False: (3, 14), True: (5, 26)}
+#: When a command is killed, as a share of the time of an unbroken run.
+MOMENTS = 0.2, 1.
 #: Seconds after which the processes of a killed command must be gone.
 GRACE = 5.
 
@@ -72,14 +72,14 @@ def left_behind(folder: Path) -> int:
     return count
 
 
-def kill(folder: Path, ray: bool, kills: int, whole: dict[str, bytes]) -> Counter:
+def kill(folder: Path, ray: bool, kills: int, whole: dict[str, bytes], seconds: float) -> Counter:
     """Kill and start again; returns what was found."""
     found: Counter = Counter()
     out, runs = f'run{ray:d}-0', 0
     while found['killed'] < kills:
         process = start(folder, out, ray)
         try:
-            status = process.wait(random.uniform(*SECONDS[ray]))
+            status = process.wait(seconds * random.uniform(*MOMENTS))
             found['runs that came to their end'] += 1
             found['ends with an error'] += status != 0
             found['runs that differ from the unbroken one'] += parts(folder / out) != whole
@@ -120,7 +120,12 @@ def main() -> None:
     write_job(folder, args.images)
     assert start(folder, 'whole', ray=False).wait() == 0
     whole = parts(folder / 'whole')
-    print(f'{len(whole)} parts', dict(kill(folder, args.ray, args.kills, whole)), flush=True)
+    began = time.monotonic()
+    assert start(folder, 'timed', args.ray).wait() == 0
+    seconds = time.monotonic() - began
+    assert parts(folder / 'timed') == whole
+    print(f'{len(whole)} parts in {seconds:.0f} s', dict(kill(
+        folder, args.ray, args.kills, whole, seconds)), flush=True)
 
 
 if __name__ == '__main__':
