@@ -58,7 +58,7 @@ class Steps:
         batch_size: Number of people in a batch of the network.
         readers: Number of threads that read and decode.
         keep_images: Whether frames are needed after their people were cut out.
-        read: Reads the frame of an input.
+        read: Reads the frame of an input, in place of :func:`.sources.read_frame`.
     """
 
     predictor: Predictor
@@ -67,11 +67,11 @@ class Steps:
     batch_size: int
     readers: int = 2
     keep_images: bool = True
-    read: Callable[[Any], Frame] = read_frame
+    read: Callable[[Any], Frame] | None = None
 
     def run(self, sources: Iterable[Input]) -> Iterator[list[Item]]:
         """Bring inputs through all steps; yields them in groups, in their order."""
-        items = mapped(partial(_read, self.read), sources, self.readers, ahead=self.group_size)
+        items = mapped(partial(_read, self.read or read_frame), sources, self.readers, ahead=self.group_size)
         groups = in_background(_grouped(items, self.group_size), AHEAD)
         # A CUDA graph cannot be captured while another thread uses the GPU.
         one_at_a_time = Lock() if self.predictor.device.type == 'cuda' else nullcontext()
