@@ -3,8 +3,8 @@
     python -m tests.kill_shards FOLDER [--ray] [--kills 20] [--images 3000] [--seed 0]
 
 The command is killed (SIGKILL) that many times and started again, mostly while it writes parts, and
-sometimes while it starts; a run that came to its end gives way to the next. After every kill, all parts that are there are compared with those of a run that
-was not killed.
+sometimes while it starts; a run that came to its end gives way to the next. After every kill, all
+parts that are there are compared with those of a run that was not killed.
 """
 
 import argparse
@@ -77,13 +77,20 @@ def left_behind(folder: Path) -> int:
 def wait_for_writing(process: subprocess.Popen, out: Path) -> None:
     """Wait until a process writes a part, or has ended."""
     began = time.time()
-    while process.poll() is None and not any(
-            path.stat().st_mtime >= began for path in parts_in_work(out)):
+    while process.poll() is None and not any(time_of(path) >= began for path in parts_in_work(out)):
         time.sleep(0.02)
 
 
 def parts_in_work(out: Path) -> list[Path]:
-    return [path for path in (out / '_job').glob('*.parquet*') if path.exists()]
+    return list((out / '_job').glob('*.parquet*'))
+
+
+def time_of(path: Path) -> float:
+    """When a file was written, or 0 if it is gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.
 
 
 def kill(folder: Path, ray: bool, kills: int, whole: dict[str, bytes]) -> Counter:

@@ -71,7 +71,8 @@ class Steps:
 
     def run(self, sources: Iterable[Input]) -> Iterator[list[Item]]:
         """Bring inputs through all steps; yields them in groups, in their order."""
-        items = mapped(partial(_read, self.read or read_frame), sources, self.readers, ahead=self.group_size)
+        items = mapped(partial(_read, self.read or read_frame), sources, self.readers,
+                       ahead=self.group_size)
         groups = in_background(_grouped(items, self.group_size), AHEAD)
         # A CUDA graph cannot be captured while another thread uses the GPU.
         one_at_a_time = Lock() if self.predictor.device.type == 'cuda' else nullcontext()
