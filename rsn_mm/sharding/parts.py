@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rsn_mm.errors import BusyFolderError, OutputError
 from rsn_mm.files import written_whole
@@ -32,10 +33,11 @@ def existing_part(plan: Plan, number: int) -> Summary | None:
     Raises:
         OutputError: If the file is something else, or a part of another run.
     """
-    import pyarrow as pa
     path = part_path(plan, number)
+    pq: Any = needed('pyarrow.parquet', 'a part', 'parquet')
+    pa: Any = needed('pyarrow', 'a part', 'parquet')
     try:
-        metadata = needed('pyarrow.parquet', 'parts', 'parquet').read_metadata(path).metadata
+        metadata = pq.read_metadata(path).metadata
         found = json.loads((metadata or {})[METADATA.encode()])
         if (found['plan'], found['part']) == (plan.checksum, number):
             return Summary(found['images'], found['people'], found['skipped'])

@@ -111,7 +111,7 @@ def prepare(folder: str | os.PathLike, source: Manifest | Tars, settings: Mappin
     with locked_file(folder / FOLDER / LOCK, wait=True):
         if not (folder / FOLDER / PLAN).exists():
             _write(folder, source, identity, cut or {SIZE: SHARD_SIZE})
-        plan = _read(folder)
+        plan = read_plan(folder)
     _check_same(plan, identity, cut)
     return plan
 
@@ -169,7 +169,12 @@ def _sizes(total: int, cut: dict[str, int], name: str) -> list[int]:
     return [total * (k + 1) // number - total * k // number for k in range(number)]
 
 
-def _read(folder: Path) -> Plan:
+def read_plan(folder: Path) -> Plan:
+    """Read what :func:`prepare` has written.
+
+    Raises:
+        DataError: If the folder has no plan.
+    """
     path = folder / FOLDER / PLAN
     try:
         content = json.loads(path.read_text())

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rsn_mm.errors import DataError, MissingFileError, OptionError, listing
+from rsn_mm.packages import needed
 
 from .archives import check_whole
 from .rows import BOXES, ID, MEMBER, PATH, Row, row_of
@@ -159,8 +160,8 @@ def _of_table(path: str) -> Entries:
 
 
 def _of_parquet(path: str) -> Entries:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    pq: Any = needed('pyarrow.parquet', path, 'parquet')
+    pa: Any = needed('pyarrow', path, 'parquet')
     try:
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names

@@ -13,7 +13,7 @@ from rsn_mm.apis import Predictor
 from rsn_mm.cli import predict
 from rsn_mm.sharding import worker
 from rsn_mm.sharding.parts import claimed
-from rsn_mm.sharding.plan import _read
+from rsn_mm.sharding.plan import read_plan
 from tests.sharding.jobs import rows_of, write_job, write_manifest
 
 
@@ -83,7 +83,7 @@ def test_single_shards_and_what_is_there_already(run, folder):
 def test_parts_that_others_write(run, folder):
     args = '--manifest', folder / 'manifest.jsonl', '--output', 'out', '--shard-size', 4
     assert run(*args, '--shard', 2)[0] == 0
-    with claimed(_read(Path('out')), 0):
+    with claimed(read_plan(Path('out')), 0):
         status, shown = run(*args)
     assert status == 75 and shown.out == '6 people in 6 images, 0 skipped: 2 of 3 parts in out\n'
     assert 'the rest is being written by other processes' in shown.err

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from rsn_mm.errors import DataError, OptionError, OutputError
+from rsn_mm.files import written_whole
 from rsn_mm.processes import locked_file
 from rsn_mm.sharding import plan as plans
 from rsn_mm.sharding import prepare
@@ -102,6 +103,25 @@ def test_nothing_is_cut_if_a_row_is_bad(tmp_path, manifest):
     with pytest.raises(DataError, match="line 11: id '3' is that of line 4 too"):
         prepare(tmp_path / 'out', Manifest(manifest), SETTINGS)
     assert {path.name for path in (tmp_path / 'out').rglob('*')} == {'_job', 'plan.lock'}
+
+
+@pytest.mark.parametrize('call', [1, 2, 3, 4])
+def test_a_cut_that_was_interrupted_is_begun_anew(tmp_path, monkeypatch, manifest, call):
+    calls = []
+
+    def interrupted(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return written_whole(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(plans, 'written_whole', interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(tmp_path / 'out', Manifest(manifest), SETTINGS, shard_size=4)
+    plan = prepare(tmp_path / 'out', Manifest(manifest), SETTINGS, shard_size=5)
+    assert [row.id for shard in plan.shards for row in shard.read()] == list(map(str, range(10)))
+    assert sizes(plan) == [5, 5]
 
 
 def test_processes_that_prepare_at_the_same_time_wait_for_one_that_cuts(tmp_path, manifest):
