@@ -29,7 +29,7 @@ demo: setup
 # One thread per process: the tests are small, and the processes already share the cores.
 # Coverage is of the whole suite: a selection of tests does not print it.
 test: setup
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 \
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadfile \
 		$(if $(PYTEST_ARGS),,--cov --cov-report=term:skip-covered) $(PYTEST_ARGS)
 
 lint: setup

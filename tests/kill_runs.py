@@ -113,11 +113,11 @@ def kill_generators(folder: Path, kills: int) -> Counter:
 
     for seed in range(kills):
         found['killed'] += kill_after(random.uniform(4, 8), out, tool, out, *options(seed),
-                                      '--overwrite')
+                                      '--force')
         if seed % 2:  # at once, while workers may still be there
             time.sleep(GRACE)
             found['processes left behind'] += left_behind(out)
-    finish(tool, out, *options(kills), '--overwrite')
+    finish(tool, out, *options(kills), '--force')
     finish(tool, folder / 'unbroken', *options(kills))
     killed, unbroken = ({path.relative_to(root): path.read_bytes() for path in root.rglob('*')
                          if path.is_file() and path.suffix != '.lock'}

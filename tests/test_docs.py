@@ -433,6 +433,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
     'docs/training.md': [
         ('data/coco/annotations', shown),
         ('export PYTHON=.venv/bin/python', parse),
+        ("_base_ = ['configs/rsn/rsn50_coco-256x192.py']", config),
         ("_base_ = ['configs/_base_/schedule_paper.py']", config),
         ('Training rsn18_lsp-128x96', shown),
         ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", config),

@@ -34,7 +34,6 @@ default_scope = 'mmpose'
 data_mode = 'topdown'  # MMPose's inferencer asks for it
 custom_hooks = [
     dict(type='rsn_mm.CheckDataHook'),  # bad annotations stop the run before it starts
-    dict(type='rsn_mm.CudaGraphHook'),  # on one GPU
     dict(type='SyncBuffersHook'),  # running statistics of all processes agree before evaluation
 ]
 train_cfg = dict(type='rsn_mm.TrainLoop')

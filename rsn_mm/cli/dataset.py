@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
                         'of the boxes)')
     parser.add_argument('--epochs', type=int, metavar='N',
                         help='length of the training (default: by the number of samples)')
-    parser.add_argument('--overwrite', action='store_true',
+    parser.add_argument('--force', action='store_true',
                         help='replace what an earlier call has written')
     return parser
 
@@ -147,9 +147,9 @@ def dataset(args: argparse.Namespace) -> None:
         name, args.out, relative(root, args.out), labels.joints, counts[TRAIN], size, epochs,
         args.whole_image, TEST in splits)
     try:
-        write_files(args.out, texts, args.overwrite)
+        write_files(args.out, texts, args.force)
     except ExistingFileError as error:
-        raise CommandError(f'{error}, or use --overwrite') from error
+        raise CommandError(f'{error}, or use --force') from error
     for part in (TRAIN, VAL, TEST):
         if part in splits:
             print(f'  {part:10}  {counts[part]} instances in {len(splits[part])} images')

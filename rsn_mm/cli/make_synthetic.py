@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
                         help='noise, blur and poor exposure')
     parser.add_argument('--workers', type=int, metavar='N',
                         help='number of processes that draw; by default one per processor')
-    parser.add_argument('--overwrite', action='store_true',
+    parser.add_argument('--force', action='store_true',
                         help='replace splits that were generated before')
     return parser
 
@@ -61,7 +61,7 @@ def make_synthetic(args: argparse.Namespace) -> None:
                                format=args.format, scene=scene)
                   for split, number in (('train', args.train), ('val', args.val)) if number != 0]
         for split in splits:
-            print(write_split(args.out, split, args.workers, args.overwrite))
+            print(write_split(args.out, split, args.workers, args.force))
     except (ValueError, OSError) as error:
         raise CommandError(str(error)) from error
 

@@ -144,10 +144,10 @@ class Job:
             return failure_record(item.source.name, error)
         if self.outputs.poses is not None and self.drawer is not None:
             write_picture_of(self.outputs.poses / picture, self.drawer(item.frame, item.people),
-                          item.source.name)
+                             item.source.name)
         if self.outputs.heatmaps is not None:
-            write_picture_of(self.outputs.heatmaps / picture, draw_heatmaps(item.frame, item.people),
-                          item.source.name)
+            write_picture_of(self.outputs.heatmaps / picture,
+                             draw_heatmaps(item.frame, item.people), item.source.name)
         return record
 
 

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from benchmarks import machine
+from tests.fresh import run_fresh
 from tests.tools.tiny_run import call
 
 
@@ -37,3 +38,15 @@ def test_table_files_and_picture(tmp_path, capsys):
 ])
 def test_bad_options(arguments, message):
     assert message in call('benchmarks/__main__.py', *arguments)
+
+
+def test_the_module_starts_where_nothing_is_imported():
+    # OpenMMLab's packages can be imported only after rsn_mm has patched them.
+    run_fresh('''
+        import runpy, sys
+        sys.argv[1:] = ['--rounds', '0']
+        try:
+            runpy.run_module('benchmarks', run_name='__main__')
+        except SystemExit as end:
+            assert '--rounds 0: expected 1 or more' in end.code, end.code
+    ''')

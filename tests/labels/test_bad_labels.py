@@ -223,10 +223,10 @@ def test_an_output_with_a_bad_name_or_with_files(tmp_path, monkeypatch, capsys):
         main(['cvat', 'my mice'])
     main(['cvat', 'mice'])
     before = {path.name: path.read_text() for path in Path('mice').iterdir()}
-    with pytest.raises(SystemExit, match='is there already.*or use --overwrite'):
+    with pytest.raises(SystemExit, match='is there already.*or use --force'):
         main(['cvat', 'mice', '--seed', '3', '--epochs', '7'])
     assert before == {path.name: path.read_text() for path in Path('mice').iterdir()}
-    main(['cvat', 'mice', '--epochs', '7', '--overwrite'])
+    main(['cvat', 'mice', '--epochs', '7', '--force'])
     assert 'max_epochs, interval = 7, 1' in Path('mice/mice.py').read_text()
 
 

@@ -81,7 +81,7 @@ def test_command_explains_itself():
     done = run_tool('--help')
     assert done.returncode == 0
     for option in ('--train', '--val', '--format', '--size', '--people-max', '--occlusion',
-                   '--pose-variety', '--degradation', '--workers', '--overwrite'):
+                   '--pose-variety', '--degradation', '--workers', '--force'):
         assert option in done.stdout
 
 

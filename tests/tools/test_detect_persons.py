@@ -124,7 +124,8 @@ def test_a_folder_of_images_named_by_their_ids(run, tmp_path, persons):
 def test_a_pose_test_takes_the_file(run, tmp_path):
     """From images over detections to a result file."""
     detections = tmp_path / 'persons.json'
-    assert detect(run, run / 'persons.json', detections, '--score-thr', 0.5) is None
+    assert detect(run, run / 'persons.json', detections, *OPTIONS,
+                  'model.test_cfg.max_per_img=20') is None
     expected = json.loads(detections.read_text())
     init_default_scope('mmpose')
     model = POSE_MODELS.build(Config.fromfile(run / 'tiny.py').model)

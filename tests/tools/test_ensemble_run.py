@@ -35,7 +35,8 @@ def run(tmp_path_factory):
     (folder / 'large.py').write_text(text.replace(*LARGE_SIZE))
     for name, epochs in (('tiny', 30), ('large', 6)):
         assert call('train.py', folder / f'{name}.py', '--work-dir', folder / name, *TRAIN,
-                    f'train_cfg.max_epochs={epochs}') is None
+                    f'train_cfg.max_epochs={epochs}',
+                    f'default_hooks.checkpoint.interval={epochs}') is None
     tiny = f"dict(config='{folder}/tiny.py', checkpoint='{folder}/tiny/epoch_30.pth')"
     large = f"dict(config='{folder}/large.py', checkpoint='{folder}/large/epoch_6.pth', weight=0.5)"
     base = ("_base_ = ['./tiny.py']\n"
