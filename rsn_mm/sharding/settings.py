@@ -95,13 +95,13 @@ class ShardSettings:
             MissingFileError: If a file does not exist.
             OptionError: If a config cannot be read.
         """
-        found = dict(config=_content(self.config), checkpoint=_content(self.checkpoint),
+        found = dict(config=_config_checksum(self.config), checkpoint=_content(self.checkpoint),
                      optimize=self.optimize, runtime=self.runtime, batch_size=self.batch_size,
                      people='boxes of the manifest')
         if self.detector is not None:
             config, checkpoint = self.detector
             found |= dict(people=f'detector, scores from {self.box_thr}',
-                          detector_config=_content(config), detector=_content(checkpoint))
+                          detector_config=_config_checksum(config), detector=_content(checkpoint))
         elif self.box_file is not None:
             found |= dict(people='file of boxes', boxes=checksum(self.box_file))
         elif self.whole_image:
@@ -109,12 +109,15 @@ class ShardSettings:
         return found
 
 
+def _config_checksum(name: str) -> str:
+    """A checksum of a config with all that it takes from other files."""
+    text = json.dumps(read_config(name).to_dict(), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _content(name: str) -> str:
-    """A checksum of a file, with what a config takes from other files; other names as they are."""
-    if os.path.splitext(name)[1] in ('.py', '.json', '.yaml', '.yml'):
-        text = json.dumps(read_config(name).to_dict(), default=_plain)
-        return hashlib.sha256(text.encode()).hexdigest()
-    return checksum(name) if os.path.isfile(name) else name  # such as a web address
+    """A checksum of a file; something else, such as a web address, stands for itself."""
+    return checksum(name) if os.path.isfile(name) else name
 
 
 def _plain(value: Any) -> str:
