@@ -16,7 +16,7 @@ from .worker import ShardWorker
 logger = logging.getLogger(__name__)
 
 #: Share of a CPU that Ray sets aside for a worker. On few cores, workers of a whole CPU leave none
-#: for Ray's own tasks, and wait for each other.
+#: for other tasks of the cluster.
 CPUS = 0.5
 #: Times that Ray starts a worker anew that has died, and gives its shard to it again.
 RETRIES = 2
