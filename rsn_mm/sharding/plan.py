@@ -99,7 +99,7 @@ def prepare(folder: str | os.PathLike, source: Manifest | Tars, settings: Mappin
         DataError: If a row of the manifest cannot be used.
         OptionError: If the images cannot be cut like this.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()  # a worker may have another current folder
     cut = _cut_of(source, shard_size, num_shards)
     identity = json.loads(json.dumps({**source.identity(), **settings}))  # as it will be read
     others = [each for each in folder.iterdir() if each.name[0] not in '._'] \

@@ -79,7 +79,7 @@ def run_on_ray(settings: ShardSettings, plan: Plan, numbers: Iterable[int],
     if ours:
         ray.init(include_dashboard=False, logging_level=logging.WARNING)
     try:
-        actors = _actors(ray, settings, workers, cpus)
+        actors = _actors(ray, settings.absolute(), workers, cpus)
         pool = ray.util.ActorPool(actors)
         yield from pool.map_unordered(lambda actor, number: actor.run_shard.remote(plan, number),
                                       numbers)

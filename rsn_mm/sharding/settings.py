@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rsn_mm.configuration import read_config
@@ -88,6 +88,13 @@ class ShardSettings:
             return BoxFile(self.box_file)
         return whole_images if self.whole_image else None
 
+    def absolute(self) -> 'ShardSettings':
+        """The same with absolute paths, for workers that have another current folder."""
+        return replace(self, config=_absolute(self.config), checkpoint=_absolute(self.checkpoint),
+                       box_file=self.box_file and _absolute(self.box_file),
+                       detector=self.detector and (_absolute(self.detector[0]),
+                                                   _absolute(self.detector[1])))
+
     def identity(self) -> dict[str, Any]:
         """What the results depend on; files count by their content.
 
@@ -107,6 +114,10 @@ class ShardSettings:
         elif self.whole_image:
             found |= dict(people='whole images')
         return found
+
+
+def _absolute(name: str) -> str:
+    return os.path.abspath(name) if os.path.isfile(name) else name
 
 
 def _config_checksum(name: str) -> str:

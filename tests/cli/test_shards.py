@@ -76,7 +76,7 @@ def test_single_shards_and_what_is_there_already(run, folder):
     status, _ = run(*args, '--shard', 5)
     assert 'error: --shard 5: there are 5 shards, expected 0 to 4' in status
     status, _ = run('--manifest', folder / 'bad.jsonl', '--output', 'out')
-    assert 'folder out holds the parts of another run: manifest was ' in status
+    assert 'out holds the parts of another run: manifest was ' in status
     assert status.endswith('choose another folder')
 
 

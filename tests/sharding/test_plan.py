@@ -9,8 +9,8 @@ import pytest
 from rsn_mm.errors import DataError, OptionError, OutputError
 from rsn_mm.files import written_whole
 from rsn_mm.processes import locked_file
+from rsn_mm.sharding import ShardSettings, prepare
 from rsn_mm.sharding import plan as plans
-from rsn_mm.sharding import prepare
 from rsn_mm.sharding.sources import Manifest, Tars
 from tests.sharding.jobs import rows_of, settings_of, write_manifest
 from tests.sharding.test_archives import write_tar
@@ -158,6 +158,16 @@ def test_what_the_results_depend_on(folder, tmp_path):
     derived = settings_of(tmp_path).identity()['config']
     base.write_text(base.read_text().replace('flip_test=True', 'flip_test=False'))
     assert settings_of(tmp_path).identity()['config'] != derived
+
+
+def test_workers_get_absolute_paths(folder, tmp_path, monkeypatch, manifest):
+    monkeypatch.chdir(tmp_path)
+    assert prepare('out', Manifest('m.jsonl'), SETTINGS).folder == tmp_path / 'out'
+    monkeypatch.chdir(folder)
+    settings = ShardSettings('tiny.py', 'tiny.pth', detector=('tiny.py', 'https://a/b.pth'))
+    assert settings.absolute() == ShardSettings(
+        str(folder / 'tiny.py'), str(folder / 'tiny.pth'),
+        detector=(str(folder / 'tiny.py'), 'https://a/b.pth'))
 
 
 def test_rows_of_a_shard_are_plain_json(tmp_path, manifest):
