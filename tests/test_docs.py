@@ -427,8 +427,8 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
     ],
     'docs/video.md': [
         ('pip install', parse),
-        ('from rsn_mm.apis import Predictor', partial(
-            python, before=demo_video, after=check_copy)),
+        ('.venv/bin/rsn-mm predict video.mp4', partial(run, before=demo_video)),
+        ('from rsn_mm.apis import Predictor', partial(python, after=check_copy)),
     ],
     'docs/training.md': [
         ('data/coco/annotations', shown),

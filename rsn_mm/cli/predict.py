@@ -1,4 +1,4 @@
-"""Find the keypoints of people in photographs, and write and draw them."""
+"""Find the keypoints of people in photographs and videos, and write and draw them."""
 
 import argparse
 import os
@@ -13,23 +13,24 @@ from rsn_mm.prediction import Predictor
 from rsn_mm.prediction.box_files import BoxFile
 from rsn_mm.prediction.detectors import Detector
 from rsn_mm.prediction.drawing import PoseDrawer
-from rsn_mm.prediction.job import Job, Outputs, Summary
+from rsn_mm.prediction.job import Job, Outputs
 from rsn_mm.prediction.loading import TORCH
 from rsn_mm.prediction.people import People, whole_images
 from rsn_mm.prediction.run import Steps
 from rsn_mm.prediction.sources import LIST, Input, find_inputs
+from rsn_mm.video.sources import find_videos
 
 from .configs import load_config
-from .progress import image_progress
-from .running import run_command
-from .shards import (
-    EXIT_BUSY,
-    EXIT_SKIPPED,
-    add_shard_options,
-    check_usage,
-    is_sharded,
-    predict_shards,
+from .predict_progress import EXIT_INTERRUPTED, EXIT_SKIPPED, show_progress
+from .predict_videos import (
+    VideoOutputs,
+    add_video_options,
+    check_video_options,
+    predict_videos,
+    refuse_video_options,
 )
+from .running import run_command
+from .shards import EXIT_BUSY, add_shard_options, check_usage, is_sharded, predict_shards
 
 #: The results, in the folder of the pictures or, without one, in this folder.
 RESULTS, FOLDER = 'keypoints.jsonl', Path('predictions')
@@ -37,7 +38,6 @@ RESULTS, FOLDER = 'keypoints.jsonl', Path('predictions')
 SCORE_THR, SCORE_THR_OF_OUR_HEAD = 0.3, 0.55
 #: Images that go through all steps together, and people in a batch.
 BATCH_SIZE = 16
-EXIT_INTERRUPTED = 130
 EXIT_CODES = f'''exit codes:
   0    all inputs are predicted
   1    an error, whose message says what to do; what is done is kept
@@ -53,11 +53,12 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_CODES,
-        description='Find the keypoints of the people in photographs, write them into a file and '
-        'draw them.')
+        description='Find the keypoints of the people in photographs and videos, write them into '
+        'a file and draw them.')
     parser.add_argument('inputs', nargs='*', metavar='INPUT', help='an image, a folder of images, '
                         f"a pattern such as 'photos/*.jpg', or {LIST} for a list of images on the "
-                        'standard input, one a line')
+                        'standard input, one a line; or a video, a pattern such as '
+                        "'clips/*.mp4', or the number of a camera, 0 for the first one")
     parser.add_argument('--model', nargs=2, required=True, metavar=('CONFIG', 'CHECKPOINT'),
                         help='the network that finds keypoints')
     people = parser.add_argument_group('where the people are').add_mutually_exclusive_group()
@@ -66,7 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
     people.add_argument('--boxes', metavar='FILE', help='in a file: detections or annotations in '
                         "COCO's format (.json), or a table with the columns image, x1, y1, x2, y2 "
                         'and perhaps score (.csv)')
-    people.add_argument('--whole-image', action='store_true', help='each image is one person')
+    people.add_argument('--whole-image', action='store_true', help='each image is one person; in '
+                        'a video, the image in which a person is looked for')
     parser.add_argument('--box-thr', type=float, default=0.3, metavar='SCORE', help='leave out '
                         'people whom the detector gives a lower score (default 0.3)')
     outputs = parser.add_argument_group('what is written')
@@ -75,7 +77,8 @@ def build_parser() -> argparse.ArgumentParser:
                          f'.parquet, one image a row (default: {RESULTS} in the folder of '
                          f'pictures, or in {FOLDER}, with pictures)')
     outputs.add_argument('--draw', type=Path, metavar='DIR',
-                         help='folder of pictures with the keypoints')
+                         help='folder of pictures or videos with the keypoints; for a single '
+                         'video also a file ending with .mp4, .mov or .mkv')
     outputs.add_argument('--draw-thr', type=float, metavar='SCORE', help='leave out joints with a '
                          f'lower score in pictures (default {SCORE_THR_OF_OUR_HEAD} for networks '
                          f'with MultiStageRSNHead, else {SCORE_THR})')
@@ -83,8 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
                          help='folder of pictures with the heatmaps')
     outputs.add_argument('--force', action='store_true', help='write over results and pictures '
                          'that exist, and discard an interrupted run with other settings')
-    parser.add_argument('--skip-errors', action='store_true', help='go on behind images that '
-                        'cannot be used; each is logged, and named in .jsonl and .parquet')
+    add_video_options(parser)
+    parser.add_argument('--skip-errors', action='store_true', help='go on behind images and videos '
+                        'that cannot be used; each is logged, and named in .jsonl and .parquet')
     parser.add_argument('--optimize', choices=DTYPES, default='fp32', help='type of the network; '
                         'bf16 is faster where the hardware has it, fp16 is for GPUs (default fp32)')
     parser.add_argument('--runtime', choices=(TORCH, *SESSIONS), default=TORCH, help='what '
@@ -150,8 +154,41 @@ def predict(args: argparse.Namespace) -> None:
     if args.batch_size < 1:
         raise CommandError(f'--batch-size {args.batch_size}: expected 1 or more')
     if is_sharded(args):
+        refuse_video_options(args)
         predict_shards(args)
         return
+    videos = find_videos(args.inputs)
+    if videos is None:
+        refuse_video_options(args)
+        _predict_images(args)
+        return
+    check_video_options(args)
+    names = [f'camera {videos}'] if isinstance(videos, int) else videos
+    outputs = VideoOutputs(args, names, RESULTS, FOLDER)
+    people = people_of(args)
+    predictor = predictor_of(args)
+    drawer = drawer_of(args, predictor) if outputs.drawings else None
+    predict_videos(args, videos, outputs, predictor, people, drawer, settings_of(args))
+    if isinstance(people, BoxFile):
+        people.check_use()
+
+
+def predictor_of(args: argparse.Namespace) -> Predictor:
+    """The network of the options."""
+    config, checkpoint = args.model
+    return Predictor(config, checkpoint, device=args.device, dtype=DTYPES[args.optimize],
+                     heatmaps=args.heatmaps is not None, runtime=args.runtime)
+
+
+def drawer_of(args: argparse.Namespace, predictor: Predictor) -> PoseDrawer:
+    """What draws poses."""
+    threshold = SCORE_THR_OF_OUR_HEAD if predictor.has_our_head else SCORE_THR
+    return PoseDrawer(predictor.dataset_meta,
+                      threshold if args.draw_thr is None else args.draw_thr,
+                      boxes=not args.whole_image)
+
+
+def _predict_images(args: argparse.Namespace) -> None:
     outputs = outputs_of(args)
     own = [path.resolve() for path in outputs.folders]
 
@@ -160,19 +197,13 @@ def predict(args: argparse.Namespace) -> None:
 
     total = None if LIST in args.inputs else sum(1 for _ in inputs())
     people = people_of(args)
-    config, checkpoint = args.model
-    predictor = Predictor(config, checkpoint, device=args.device, dtype=DTYPES[args.optimize],
-                          heatmaps=outputs.heatmaps is not None, runtime=args.runtime)
-    drawer = None
-    if outputs.poses is not None:
-        threshold = SCORE_THR_OF_OUR_HEAD if predictor.has_our_head else SCORE_THR
-        drawer = PoseDrawer(predictor.dataset_meta,
-                            threshold if args.draw_thr is None else args.draw_thr,
-                            boxes=not args.whole_image)
+    predictor = predictor_of(args)
+    drawer = None if outputs.poses is None else drawer_of(args, predictor)
     steps = Steps(predictor, people, args.batch_size, args.batch_size,
                   keep_images=bool(outputs.folders))
     job = Job(steps, outputs, drawer, args.skip_errors)
-    summary = show_progress(job, inputs(), settings_of(args), args.force, total)
+    summary = show_progress(
+        lambda advance: job.run(inputs(), settings_of(args), args.force, advance), total, 'images')
     if isinstance(people, BoxFile):
         people.check_use()
     skipped = f', {summary.skipped} skipped' if summary.skipped else ''
@@ -180,22 +211,6 @@ def predict(args: argparse.Namespace) -> None:
           *(f'pictures: {folder}' for folder in outputs.folders), sep='\n')
     if summary.skipped:
         sys.exit(EXIT_SKIPPED)
-
-
-def show_progress(job: Job, inputs: Iterator[Input], settings: dict, restart: bool,
-                  total: int | None) -> Summary:
-    """Do the job, with its rate and the time that is left on the screen."""
-    with image_progress() as progress:
-        task = progress.add_task('Predicting', total=total)
-        try:
-            return job.run(inputs, settings, restart,
-                           lambda number: progress.advance(task, number))
-        except ExistingFileError as error:
-            raise CommandError(f'{error}; --force discards it') from error
-        except KeyboardInterrupt:
-            progress.stop()
-            print('interrupted; the same command goes on where it was', file=sys.stderr)
-            sys.exit(EXIT_INTERRUPTED)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

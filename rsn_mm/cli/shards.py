@@ -13,10 +13,10 @@ from rsn_mm.sharding.plan import SHARD_SIZE
 from rsn_mm.sharding.running import Done, parts_of, run_here, run_on_ray
 from rsn_mm.sharding.sources import Manifest, Tars
 
-from .progress import image_progress
+from .predict_progress import EXIT_SKIPPED, progress_bar
 
-#: After an error of an input that was skipped, and when other processes are still at work.
-EXIT_SKIPPED, EXIT_BUSY = 3, 75
+#: Other processes are still at work.
+EXIT_BUSY = 75
 #: Options of single files, which parts do not have.
 OTHER_OPTIONS = ('draw', 'draw_thr', 'heatmaps', 'force')
 OWN_OPTIONS = ('shard_size', 'num_shards', 'shard', 'workers')
@@ -131,7 +131,7 @@ def show_progress(args: argparse.Namespace, settings: ShardSettings, plan: Plan,
         return
     sizes = [plan.shards[number].rows for number in numbers]
     total = None if None in sizes else num_done + sum(size or 0 for size in sizes)
-    with image_progress() as progress:
+    with progress_bar('images') as progress:
         task = progress.add_task(f'0 of {len(numbers)} parts', total=total, completed=num_done)
 
         def advance(number: int) -> None:

@@ -30,7 +30,8 @@ class BoxFile:
     """The boxes of a file.
 
     An image is looked up by its path, by the name of its file, and by the number that is its name,
-    as in COCO. An image that the file does not name has no people.
+    as in COCO; a frame of a video by the path or the name of the video and its number from 0, as in
+    ``clip.mp4#12``. An image that the file does not name has no people.
 
     Args:
         path: JSON file with detections (a list with ``image_id``, ``bbox`` and ``score``) or with
@@ -63,13 +64,15 @@ class BoxFile:
 
     def __call__(self, frames: Sequence[Frame]) -> list[np.ndarray | None]:
         """Look the boxes of frames up."""
-        return [np.array(self._look_up(frame.name), np.float32).reshape(-1, 5)
-                for frame in frames]
+        return [np.array(self._look_up(frame), np.float32).reshape(-1, 5) for frame in frames]
 
-    def _look_up(self, name: str) -> list[list[float]]:
-        base = os.path.basename(name)
+    def _look_up(self, frame: Frame) -> list[list[float]]:
+        name, base = frame.name, os.path.basename(frame.name)
         stem = os.path.splitext(base)[0]
         keys = [name, base, *([str(int(stem))] if stem.isdecimal() else [])]
+        if frame.index is not None:
+            name = f'{name}#{frame.index}'
+            keys = [name, f'{base}#{frame.index}']
         for key in keys:
             if key in self._boxes:
                 self._found_any = True

@@ -124,7 +124,7 @@ class Job:
                 journal.mark_done(names)
                 advance(len(group))
             write_results(self.outputs.results, journal.records,
-                          self.steps.predictor.joint_names)
+                          self.steps.predictor.keypoint_names)
             summary = summary_of(journal.records())
             journal.remove()
             return summary

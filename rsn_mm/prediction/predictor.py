@@ -83,8 +83,8 @@ class Predictor:
         self._heatmaps = heatmaps
 
     @property
-    def joint_names(self) -> list[str]:
-        """The names of the joints that are predicted."""
+    def keypoint_names(self) -> list[str]:
+        """Names of the joints in the order in which they are predicted."""
         names = self.dataset_meta['keypoint_id2name']
         chosen = self.model.test_cfg.get('output_keypoint_indices')
         return [names[k] for k in (range(len(names)) if chosen is None else chosen)]

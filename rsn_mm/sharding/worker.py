@@ -91,7 +91,7 @@ class ShardWorker:
                 return None
             records = self._records(plan.shards[number].read(), plan.source, advance)
             with closing(records):
-                summary = write_part(plan, number, records, self._predictor.joint_names)
+                summary = write_part(plan, number, records, self._predictor.keypoint_names)
         self._check_box_file()
         return summary
 
@@ -111,7 +111,7 @@ class ShardWorker:
         self._settings.check_boxes(has_boxes, 'the batch')
         rows = [row_of(entry, f'{ID} {entry.get(ID)!r}', has_boxes) for entry in batch.to_pylist()]
         with closing(self._records(rows, 'batch', _nothing)) as records:
-            return table_of(list(records), frame_schema(self._predictor.joint_names, first=[ID]))
+            return table_of(list(records), frame_schema(self._predictor.keypoint_names, first=[ID]))
 
     def _records(self, rows: Iterable[Row], source: str, advance: Callable[[int], None]
                  ) -> Generator[Record, None, None]:

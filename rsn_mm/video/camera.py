@@ -33,6 +33,7 @@ class Camera:
 
     def __init__(self, number: int) -> None:
         self.name = f'camera {number}'
+        self._stopped = False
         self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
             raise DataError(f'{self.name} cannot be opened')
@@ -41,11 +42,15 @@ class Camera:
         self.size_wh = (int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
                         int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
 
+    def stop(self) -> None:
+        """End the loop over the frames behind the current one."""
+        self._stopped = True
+
     def __iter__(self) -> Iterator[Frame]:
-        """Read frames until the camera gives none, then close it."""
+        """Read frames until the camera gives none or is stopped, then close it."""
         start, index = None, 0
         try:
-            while True:
+            while not self._stopped:
                 found, image = self._capture.read()
                 if not found:
                     return
