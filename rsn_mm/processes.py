@@ -47,14 +47,53 @@ def locked(folders: Iterable[FilePath]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def locked_file(path: FilePath, wait: bool = False) -> Iterator[None]:
+    """Hold a lock file, which is made where missing, against other processes and threads.
+
+    Like the lock of a folder, it ends with the process.
+
+    Args:
+        path: The file, which stays.
+        wait: Wait for the lock instead of raising.
+
+    Raises:
+        BusyFolderError: If somebody else holds it.
+        OutputError: If it cannot be written.
+    """
+    try:
+        file = open(path, 'a+')
+    except OSError as error:
+        raise OutputError(f'{path} cannot be written: {error.strerror}') from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise BusyFolderError(f'{path} is held by {_holder(file)}') from error
+        except OSError as error:
+            raise OutputError(f'{path} cannot be locked: {error.strerror}') from error
+        _name_holder(file)
+        try:
+            yield
+        finally:  # closing alone would leave it to processes that were forked in between
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
 def _lock(file: TextIO, folder: Path) -> None:
     # A lock of this kind belongs to the process alone: workers that outlive it do not keep it.
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError) as error:
-        file.seek(0)
-        raise BusyFolderError(
-            f'{folder} is in use by {file.read().strip() or "another process"}') from error
+        raise BusyFolderError(f'{folder} is in use by {_holder(file)}') from error
+    _name_holder(file)
+
+
+def _holder(file: TextIO) -> str:
+    file.seek(0)
+    return file.read().strip() or 'another process'
+
+
+def _name_holder(file: TextIO) -> None:
     file.truncate(0)
     file.write(f'process {os.getpid()} on {socket.gethostname()}\n')
     file.flush()

@@ -28,7 +28,9 @@ FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.S)
 ASSIGNMENT = re.compile(r'[A-Z_]+=')
 INTERPRETER = re.compile(r'python|(\.venv|build/check|check)/bin/python')
 #: Programs that end in a call of tools/NAME.py.
-LAUNCHERS = ('dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh')
+LAUNCHERS = ('dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh', 'slurm_predict.sh')
+#: Does the first task of an array.
+SBATCH = 'for last; do :; done\nSLURM_ARRAY_TASK_ID=0 sh -c "${last#--wrap=}"\n'
 
 
 class Block(NamedTuple):
@@ -205,7 +207,9 @@ class Stage:
         programs.mkdir(exist_ok=True)
         for name in ('srun', 'python'):
             (programs / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
-            (programs / name).chmod(0o755)
+        (programs / 'sbatch').write_text(f'#!/bin/sh\n{SBATCH}')
+        for program in programs.iterdir():
+            program.chmod(0o755)
         environment = {**os.environ, 'PATH': f'{programs}:{os.environ["PATH"]}', 'PYTHON': 'python'}
         run = subprocess.run(['bash', *words], cwd=self.folder, env=environment, text=True,
                              capture_output=True)

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from mmengine.config import Config
@@ -171,6 +173,34 @@ def check_demo_box(stage: Stage, names: dict) -> None:
         a['bbox'] for a in annotations if a['image_id'] == 1)]
     offsets = np.abs(names['people'].bboxes_xyxy - np.array(boxes)).max(-1)
     assert offsets.min() <= 1, f'the people of the image are at {boxes}'
+
+
+def check_parts(stage: Stage, names: dict) -> None:
+    """The parts hold all images of the manifest."""
+    assert names['table'].num_rows == FEW_IMAGES
+
+
+def ray_data(stage: Stage) -> None:
+    """A manifest with absolute paths, and in the place of Ray what applies a worker to it."""
+    folder = stage.folder / 'data/synthetic_rsn18/val'
+    rows = [json.loads(line) for line in (folder / 'manifest.jsonl').read_text().splitlines()]
+    table = pa.Table.from_pylist([{**row, 'path': str(folder / row['path'])} for row in rows])
+
+    def map_batches(worker, fn_constructor_args, batch_format, batch_size, concurrency, num_cpus):
+        assert batch_format == 'pyarrow'
+        found = worker(*fn_constructor_args)(table)
+        return SimpleNamespace(write_parquet=lambda path: stage.results.append(found))
+
+    stage.results = []
+    sys.modules['ray'] = SimpleNamespace(data=SimpleNamespace(
+        read_parquet=lambda path: SimpleNamespace(map_batches=map_batches)))
+
+
+def check_ray_data(stage: Stage, names: dict) -> None:
+    """Every image has its people, as in the parts."""
+    del sys.modules['ray']
+    found, = stage.results
+    assert found.num_rows == FEW_IMAGES and all(found['people'].to_pylist())
 
 
 def two_images(stage: Stage) -> dict:
@@ -378,6 +408,14 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
             python, before=demo_results, after=check_demo_box)),
         ('entries = predictor(images, boxes', partial(python, before=two_images)),
         ('for image, people in zip(images', partial(python, before=two_images)),
+    ],
+    'docs/scale.md': [
+        ('import json', partial(python, before=demo_results)),
+        ('.venv/bin/rsn-mm predict --manifest', run),
+        ('import pyarrow.dataset', partial(python, after=check_parts)),
+        ('.venv/bin/rsn-mm predict --manifest', parse),
+        ('import ray', partial(python, before=ray_data, after=check_ray_data)),
+        ('bash tools/slurm_predict.sh', parse),
     ],
     'docs/synthetic.md': [
         ('train_dataloader = dict(dataset=dict(', partial(

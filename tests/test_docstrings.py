@@ -27,7 +27,8 @@ PUBLIC = [
     transforms.LoadImage, transforms.LoadVisibility, transforms.ExtendBBox,
     transforms.HalfBodyBBox, transforms.ScaleRotateBBox, transforms.PackInputSizes,
     rsn_mm.datasets.SyntheticCocoDataset, rsn_mm.evaluation.CocoMetric,
-    rsn_mm.evaluation.MpiiPCKh, rsn_mm.apis.Complexity, rsn_mm.apis.OptimizedEstimator,
+    rsn_mm.evaluation.MpiiPCKh, rsn_mm.sharding.ShardWorker,
+    rsn_mm.apis.Complexity, rsn_mm.apis.OptimizedEstimator,
     rsn_mm.engine.OptimizeHook, rsn_mm.engine.CheckpointHook,
 ]
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from rsn_mm.errors import BusyFolderError, OutputError
-from rsn_mm.processes import end_with_parent, locked
+from rsn_mm.processes import end_with_parent, locked, locked_file
 
 
 def in_child(function):
@@ -43,6 +43,29 @@ def test_a_second_process_is_refused_while_the_first_holds_the_folder(tmp_path):
         assert message.startswith(f'{b} is in use by process {os.getpid()} on ')
         assert in_child(lambda: hold(tmp_path / 'c')) is None
     assert in_child(lambda: hold(a, b)) is None
+
+
+def hold_file(path):
+    with locked_file(path):
+        pass
+
+
+def test_a_file_is_held_against_processes_and_threads(tmp_path):
+    path = tmp_path / 'a.lock'
+    with locked_file(path):
+        for kind, message in (in_child(lambda: hold_file(path)), raised(lambda: hold_file(path))):
+            assert kind == BusyFolderError.__name__
+            assert message.startswith(f'{path} is held by process {os.getpid()} on ')
+    assert in_child(lambda: hold_file(path)) is None
+    with pytest.raises(OutputError, match='a.lock cannot be written: Not a directory'):
+        hold_file(path / 'a.lock')
+
+
+def raised(function):
+    """What a function raises in this process."""
+    with pytest.raises(Exception) as error:
+        function()
+    return type(error.value).__name__, str(error.value)
 
 
 def test_a_dead_process_and_its_workers_hold_nothing(tmp_path):

@@ -30,6 +30,7 @@ from .predict_videos import (
     refuse_video_options,
 )
 from .running import run_command
+from .shards import EXIT_BUSY, add_shard_options, check_usage, is_sharded, predict_shards
 
 #: The results, in the folder of the pictures or, without one, in this folder.
 RESULTS, FOLDER = 'keypoints.jsonl', Path('predictions')
@@ -42,6 +43,7 @@ EXIT_CODES = f'''exit codes:
   1    an error, whose message says what to do; what is done is kept
   2    a wrong command line
   {EXIT_SKIPPED}    --skip-errors has skipped inputs; all others are predicted
+  {EXIT_BUSY}   other processes are still writing parts of many images
   {EXIT_INTERRUPTED}  interrupted by Ctrl-C
 After 1 and {EXIT_INTERRUPTED}, and when the machine has stopped, the same command goes on where it
 was.'''
@@ -53,14 +55,13 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_CODES,
         description='Find the keypoints of the people in photographs and videos, write them into '
         'a file and draw them.')
-    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='an image, a folder of images, '
+    parser.add_argument('inputs', nargs='*', metavar='INPUT', help='an image, a folder of images, '
                         f"a pattern such as 'photos/*.jpg', or {LIST} for a list of images on the "
                         'standard input, one a line; or a video, a pattern such as '
                         "'clips/*.mp4', or the number of a camera, 0 for the first one")
     parser.add_argument('--model', nargs=2, required=True, metavar=('CONFIG', 'CHECKPOINT'),
                         help='the network that finds keypoints')
-    people = parser.add_argument_group('where the people are').add_mutually_exclusive_group(
-        required=True)
+    people = parser.add_argument_group('where the people are').add_mutually_exclusive_group()
     people.add_argument('--detector', nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
                         help='a detector of mmdet finds them')
     people.add_argument('--boxes', metavar='FILE', help='in a file: detections or annotations in '
@@ -96,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--batch-size', type=int, default=BATCH_SIZE, metavar='N',
                         help='people in a batch of the network, and images in one of the '
                         f'detector (default {BATCH_SIZE})')
+    add_shard_options(parser)
     parser.add_argument('--device', help='cpu or cuda:N (default: a GPU if there is one)')
     return parser
 
@@ -151,6 +153,10 @@ def predict(args: argparse.Namespace) -> None:
             raise CommandError(f'--{name.replace("_", "-")} {value}: expected 0 to 1')
     if args.batch_size < 1:
         raise CommandError(f'--batch-size {args.batch_size}: expected 1 or more')
+    if is_sharded(args):
+        refuse_video_options(args)
+        predict_shards(args)
+        return
     videos = find_videos(args.inputs)
     if videos is None:
         refuse_video_options(args)
@@ -210,4 +216,6 @@ def _predict_images(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = build_parser()
-    run_command(predict, parser.parse_args(argv), parser.prog)
+    args = parser.parse_args(argv)
+    check_usage(parser, args)
+    run_command(predict, args, parser.prog)

@@ -33,6 +33,12 @@ class _Rate(ProgressColumn):
         return Text('' if task.speed is None else f'{task.speed:.1f} {self._unit}/s')
 
 
+def progress_bar(unit: str) -> Progress:
+    """A bar on the standard error for what is counted, with its rate and the time that is left."""
+    return Progress(TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
+                    _Rate(unit), TimeRemainingColumn(), console=Console(stderr=True))
+
+
 def show_progress(run: Callable[[Callable[[int], None]], Summary], total: int | None,
                   unit: str) -> Summary:
     """Do a job, with its rate and the time that is left on the screen.
@@ -42,9 +48,7 @@ def show_progress(run: Callable[[Callable[[int], None]], Summary], total: int | 
         total: Number of inputs, if it is known.
         unit: What is counted.
     """
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), _Rate(unit),
-               TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with progress_bar(unit) as progress:
         task = progress.add_task('Predicting', total=total)
         try:
             return run(lambda number: progress.advance(task, number))

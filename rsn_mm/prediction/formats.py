@@ -6,12 +6,15 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from rsn_mm.errors import OptionError, OutputError
 from rsn_mm.files import written_whole
 
 from .results import Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Gives the records again and again, since some formats need them twice.
 Records = Callable[[], Iterable[Record]]
@@ -78,21 +81,52 @@ def _write_table(file: BinaryIO, records: Records, joints: Sequence[str]) -> Non
 
 def _write_parquet(file: BinaryIO, records: Records, joints: Sequence[str]) -> None:
     """A row per frame with lists of its people, so that frames without people are there too."""
+    write_rows(file, records(), frame_schema(joints))
+
+
+def frame_schema(joints: Sequence[str], first: Sequence[str] = ()) -> 'pa.Schema':
+    """The columns of Parquet files of records.
+
+    Args:
+        joints: Names of the joints, which the metadata of the schema hold.
+        first: Names of additional columns of text, which come first.
+    """
     import pyarrow as pa
-    import pyarrow.parquet as pq
     number = pa.float64()
     person = pa.struct([('score', number), ('box', pa.list_(number)), ('track', pa.int64()),
                         ('keypoints', pa.list_(pa.list_(number)))])
-    schema = pa.schema(
-        [('image', pa.string()), ('frame', pa.int64()), ('seconds', number), ('width', pa.int64()),
-         ('height', pa.int64()), ('people', pa.list_(person)), ('error', pa.string())],
+    return pa.schema(
+        [*((name, pa.string()) for name in first), ('image', pa.string()),
+         ('frame', pa.int64()), ('seconds', number),
+         ('width', pa.int64()), ('height', pa.int64()),
+         ('people', pa.list_(person)), ('error', pa.string())],
         metadata={'joints': json.dumps(list(joints))})
+
+
+def write_rows(file: BinaryIO, records: Iterable[Record], schema: 'pa.Schema',
+               metadata: Callable[[], dict[str, str]] = dict) -> None:
+    """Write a Parquet file, of which only one row group is in memory.
+
+    Args:
+        file: Where to.
+        records: The rows, see :func:`rsn_mm.prediction.results.record_of`.
+        schema: Of :func:`frame_schema`.
+        metadata: Called after the last row for metadata of the file.
+    """
+    import pyarrow.parquet as pq
     with pq.ParquetWriter(file, schema) as writer:
-        for rows in _grouped(records(), ROW_GROUP):
-            for row in rows:  # names of files that are not UTF-8 cannot stay as they are
-                name = row['image'].encode(errors='surrogateescape')
-                row['image'] = name.decode(errors='replace')
-            writer.write_table(pa.Table.from_pylist(rows, schema))
+        for rows in _grouped(records, ROW_GROUP):
+            writer.write_table(table_of(rows, schema))
+        writer.add_key_value_metadata(metadata())
+
+
+def table_of(records: list[Record], schema: 'pa.Schema') -> 'pa.Table':
+    """The rows of records."""
+    import pyarrow as pa
+    for record in records:  # names of files that are not UTF-8 cannot stay as they are
+        name = record['image'].encode(errors='surrogateescape')
+        record['image'] = name.decode(errors='replace')
+    return pa.Table.from_pylist(records, schema)
 
 
 def _grouped(records: Iterable[Record], size: int) -> Iterator[list[Record]]:

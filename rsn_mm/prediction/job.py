@@ -1,7 +1,7 @@
 """A long job: images to a file of poses, and to pictures, that can be interrupted at any time."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -125,7 +125,7 @@ class Job:
                 advance(len(group))
             write_results(self.outputs.results, journal.records,
                           self.steps.predictor.keypoint_names)
-            summary = _summary(journal.records())
+            summary = summary_of(journal.records())
             journal.remove()
             return summary
         finally:
@@ -151,7 +151,8 @@ class Job:
         return record
 
 
-def _summary(records: Iterator[Record]) -> Summary:
+def summary_of(records: Iterable[Record]) -> Summary:
+    """Count what records hold."""
     images = people = skipped = 0
     for record in records:
         if 'people' in record:

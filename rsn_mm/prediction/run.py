@@ -4,11 +4,13 @@ Each step is a thread, and hands on groups of frames. What a group becomes depen
 the inputs in it, so that a run that went on after an interruption gives the same.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from threading import Lock
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,6 +58,7 @@ class Steps:
         batch_size: Number of people in a batch of the network.
         readers: Number of threads that read and decode.
         keep_images: Whether frames are needed after their people were cut out.
+        read: Reads the frame of an input, in place of :func:`.sources.read_frame`.
     """
 
     predictor: Predictor
@@ -64,10 +67,12 @@ class Steps:
     batch_size: int
     readers: int = 2
     keep_images: bool = True
+    read: Callable[[Any], Frame] | None = None
 
     def run(self, sources: Iterable[Input]) -> Iterator[list[Item]]:
         """Bring inputs through all steps; yields them in groups, in their order."""
-        items = mapped(_read, sources, self.readers, ahead=self.group_size)
+        items = mapped(partial(_read, self.read or read_frame), sources, self.readers,
+                       ahead=self.group_size)
         groups = in_background(_grouped(items, self.group_size), AHEAD)
         # A CUDA graph cannot be captured while another thread uses the GPU.
         one_at_a_time = Lock() if self.predictor.device.type == 'cuda' else nullcontext()
@@ -114,9 +119,9 @@ class Steps:
         return group
 
 
-def _read(source: Input) -> Item:
+def _read(read: Callable[[Input], Frame], source: Input) -> Item:
     try:
-        return Item(source, read_frame(source))
+        return Item(source, read(source))
     except RsnMmError as error:
         return Item(source, error=error)
 

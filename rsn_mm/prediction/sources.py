@@ -96,14 +96,30 @@ def read_frame(source: Input) -> Frame:
         MissingFileError: If the file does not exist.
         DataError: If it cannot be read, or is not an image. The message names it.
     """
-    name = source.name
+    return frame_of(read_bytes(source.name), source.name)
+
+
+def read_bytes(name: str) -> bytes:
+    """Read a file; raises the errors of :func:`read_frame`."""
     try:
-        data = Path(name).read_bytes()
+        return Path(name).read_bytes()
     except FileNotFoundError as error:
         raise MissingFileError(f'{name} does not exist') from error
     except (OSError, ValueError) as error:  # a name with a NUL character is a ValueError
         reason = getattr(error, 'strerror', None) or error
         raise DataError(f'{name} cannot be read: {reason}') from error
+
+
+def frame_of(data: bytes, name: str) -> Frame:
+    """Decode the bytes of an image file, see :func:`read_frame`.
+
+    Args:
+        data: The content of the file.
+        name: What the image is called.
+
+    Raises:
+        DataError: If it is not an image.
+    """
     image = decode_image(data, name)
     count = _count_pictures(data)
     if count > 1:

@@ -1,9 +1,8 @@
 """The packages of the extra ``video``, imported when they are needed."""
 
-from importlib import import_module
 from types import ModuleType
 
-from rsn_mm.errors import MissingPackageError
+from rsn_mm.packages import needed
 
 
 def package(name: str, purpose: str) -> ModuleType:
@@ -16,9 +15,4 @@ def package(name: str, purpose: str) -> ModuleType:
     Raises:
         MissingPackageError: If the package is not installed or cannot be imported.
     """
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise MissingPackageError(
-            f'{purpose} needs the package {name}, which cannot be imported ({error}): '
-            "pip install 'rsn_mm[video]'") from error
+    return needed(name, purpose, 'video')

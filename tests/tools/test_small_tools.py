@@ -11,7 +11,8 @@ from rsn_mm.cli.sample_pictures import draw_person
 from tests.tools.tiny_run import ROOT, call, environment, write_run
 
 TOOLS = sorted(path.name for path in (ROOT / 'tools').glob('*.py'))
-SCRIPTS = ('dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh')
+SCRIPTS = {'dist_train.sh': 'CONFIG', 'dist_test.sh': 'CONFIG', 'slurm_train.sh': 'CONFIG',
+           'slurm_test.sh': 'CONFIG', 'slurm_predict.sh': 'NUM_SHARDS'}
 
 
 @pytest.mark.parametrize('tool', TOOLS)
@@ -21,18 +22,18 @@ def test_help_tells_what_it_is_for(tool, capsys):
     assert text.startswith(f'usage: {tool}') and len(text) > 200
 
 
-@pytest.mark.parametrize('script', SCRIPTS)
-def test_scripts_without_arguments_tell_their_usage(script):
+@pytest.mark.parametrize('script, argument', SCRIPTS.items())
+def test_scripts_without_arguments_tell_their_usage(script, argument):
     done = subprocess.run(['bash', ROOT / 'tools' / script, 'one'], text=True, capture_output=True)
     assert done.returncode == 2
-    assert f'tools/{script} ' in done.stderr and 'CONFIG' in done.stderr
+    assert f'tools/{script} ' in done.stderr and argument in done.stderr
     assert done.stdout == ''
 
 
 @pytest.fixture
 def shown(tmp_path):
     """A folder whose programs print what they were called with, and a function that calls."""
-    for name in ('srun', 'python'):
+    for name in ('srun', 'sbatch', 'python'):
         program = tmp_path / name
         program.write_text('#!/bin/sh\necho "$MASTER_PORT" "${PYTHONPATH%%/..*}" "$@"\n')
         program.chmod(0o755)
@@ -68,6 +69,14 @@ TOOLS_DIR = ROOT / 'tools'
     ('slurm_train.sh', ('part', 'job', 'a.py', 'dir'), dict(GPUS='4', GPUS_PER_NODE='0'),
      f'29500 {TOOLS_DIR} --partition=part --job-name=job --ntasks=4 --cpus-per-task=5 '
      f'--kill-on-bad-exit=1 python -u {TOOLS_DIR}/train.py a.py --work-dir dir --launcher slurm'),
+    ('slurm_predict.sh', ('part', 'job', '20', '--manifest', 'a b.csv'), {},
+     f'{TOOLS_DIR} --partition=part --job-name=job --array=0-19 --gres=gpu:1 --cpus-per-task=5 '
+     f'--wrap=exec python -u {TOOLS_DIR}/predict.py --manifest a\\ b.csv --num-shards 20 '
+     '--shard $SLURM_ARRAY_TASK_ID'),
+    ('slurm_predict.sh', ('part', 'job', '20', '--manifest', 'a.csv'),
+     dict(GPUS='0', ARRAY='3,17', SBATCH_ARGS='--time=1 --mem=2'),
+     '--array=3,17 --cpus-per-task=5 --time=1 --mem=2 --wrap=exec python -u '
+     f'{TOOLS_DIR}/predict.py --manifest a.csv --num-shards 20 --shard $SLURM_ARRAY_TASK_ID'),
 ])
 def test_scripts_start_what_they_say(shown, script, args, env, expected):
     assert shown(script, *args, **env).endswith(expected)
