@@ -10,15 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from rsn_mm.analysis.complexity import Complexity, measure
+from rsn_mm.configuration import SHIPPED, find_config, shipped_configs
 from rsn_mm.errors import CommandError, OptionError
 
 from .configs import load_config
 from .options import add_config_options
 from .running import run_command
 
-#: The repository, whose configs are measured if none is named.
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / 'configs'
 HEADER = ('network', 'input', 'params (M)', 'GFLOPs', 'paper', 'deviation', 'all heads', 'PRM')
 #: Characters of a line if the output is not a terminal.
 WIDTH = 120
@@ -41,14 +39,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def papers_gflops() -> dict[Path, float]:
-    """What the paper reports, by config; nothing where the package is installed without configs."""
-    if not (ROOT / 'model-index.yml').is_file():
-        return {}
-    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    """What the paper reports, by config."""
+    index = yaml.safe_load((SHIPPED / 'model-index.yml').read_text())
     return {
-        ROOT / model['Config']: model['Metadata']['Paper GFLOPs']
+        (SHIPPED / model['Config']).resolve(): model['Metadata']['Paper GFLOPs']
         for metafile in index['Import']
-        for model in yaml.safe_load((ROOT / metafile).read_text())['Models']
+        for model in yaml.safe_load((SHIPPED / metafile).read_text())['Models']
         if 'Paper GFLOPs' in model['Metadata']}
 
 
@@ -97,8 +93,7 @@ def get_flops(args: argparse.Namespace) -> None:
     """Measure the networks of the options and print the table."""
     if args.input_size and min(args.input_size) < 1:
         raise CommandError(f'--input-size {args.input_size}: expected two positive numbers')
-    paths = args.config or sorted(
-        path for path in CONFIGS.rglob('*.py') if path.parent.name != '_base_')
+    paths = args.config or list(shipped_configs().values())
     # A changed network is not the paper's.
     paper = {} if args.input_size or args.cfg_options else papers_gflops()
     rows, left_out = [], []
@@ -110,7 +105,7 @@ def get_flops(args: argparse.Namespace) -> None:
                 raise
             left_out.append(str(error))
             continue
-        rows.append(row(Path(path).stem, size, paper.get(Path(path).resolve())))
+        rows.append(row(Path(path).stem, size, paper.get(Path(find_config(path)).resolve())))
     if not rows:
         raise CommandError('\n'.join(['no network can be measured', *left_out]))
     show(rows, args.markdown)

@@ -26,6 +26,7 @@ def apply() -> None:
         compiled_training,
         missing_heatmaps,
         mmcv_extension,
+        package_configs,
         torchvision_stand_in,
         visualizer_circles,
     )
@@ -36,3 +37,4 @@ def apply() -> None:
     visualizer_circles.mend()
     compiled_training.mend()
     missing_heatmaps.mend()
+    package_configs.mend()

@@ -10,10 +10,11 @@ from typing import Any
 from mmengine.config import Config
 
 from rsn_mm.compat.config_variables import changed_variables
-from rsn_mm.errors import ChangeError, MissingFileError, OptionError, RsnMmError, listing
+from rsn_mm.errors import ChangeError, OptionError, RsnMmError, listing
 
 from .keys import TOP_KEYS, unknown_types, unread_entries
 from .names import dotted_keys, suggestion, typo_of
+from .shipped import find_config
 
 
 def read_config(path: str | os.PathLike, changes: Mapping[str, Any] | None = None) -> Config:
@@ -23,7 +24,8 @@ def read_config(path: str | os.PathLike, changes: Mapping[str, Any] | None = Non
     assigns it, so that the entries that it is used for change with it.
 
     Args:
-        path: A Python file, in the format of mmengine's configs.
+        path: A Python file, in the format of mmengine's configs, or the name of one that comes
+            with the package, see :func:`.find_config`.
         changes: Values by key, for example ``{'model.backbone.depth': 50}``.
 
     Raises:
@@ -33,8 +35,7 @@ def read_config(path: str | os.PathLike, changes: Mapping[str, Any] | None = Non
         OptionError: If the file is not Python or cannot be read.
     """
     changes = dict(changes or {})
-    if not os.path.isfile(path):
-        raise MissingFileError(f'config {path} does not exist')
+    path = find_config(path)
     if Path(path).suffix != '.py':
         # Other formats look like data, but mmengine's reader of YAML runs what a file tells it to.
         raise OptionError(f'config {path}: expected a Python file (.py)')
