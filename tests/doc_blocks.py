@@ -23,7 +23,6 @@ import pytest
 from mmengine.config import Config
 
 from rsn_mm.cli.__main__ import module_of
-
 from tests.tools.tiny_run import ROOT, call
 
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.S)

@@ -22,6 +22,7 @@ COMMANDS = {
     'export': 'export',
     'flops': 'get_flops',
     'heatmaps': 'plot_heatmaps',
+    'models': 'models',
     'synthesize': 'make_synthetic',
     'weights': 'plot_branch_weights',
 }

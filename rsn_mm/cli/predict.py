@@ -30,8 +30,10 @@ from rsn_mm.prediction.loading import TORCH
 from rsn_mm.prediction.people import People, whole_images
 from rsn_mm.prediction.run import Steps
 from rsn_mm.prediction.sources import LIST, Input, find_inputs
+from rsn_mm.zoo import DEFAULT_DETECTOR, DEFAULT_POSE, DETECTOR, POSE
 
 from .configs import load_config
+from .named_models import add_model_option, files_of
 from .running import run_command
 
 #: The results, in the folder of the pictures or, without one, in this folder.
@@ -60,12 +62,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='an image, a folder of images, '
                         f"a pattern such as 'photos/*.jpg', or {LIST} for a list of images on the "
                         'standard input, one a line')
-    parser.add_argument('--model', nargs=2, required=True, metavar=('CONFIG', 'CHECKPOINT'),
-                        help='the network that finds keypoints')
-    people = parser.add_argument_group('where the people are').add_mutually_exclusive_group(
-        required=True)
-    people.add_argument('--detector', nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
-                        help='a detector of mmdet finds them')
+    add_model_option(parser, '--model', POSE, 'the network that finds keypoints: its config and '
+                     'checkpoint, or the name of a published model, which is downloaded once '
+                     f'(rsn-mm models; default {DEFAULT_POSE})', default=[DEFAULT_POSE])
+    people = parser.add_argument_group(
+        'where the people are').add_mutually_exclusive_group()
+    add_model_option(people, '--detector', DETECTOR, 'a detector of mmdet finds them (default: '
+                     f'{DEFAULT_DETECTOR}, if --model is a name)')
     people.add_argument('--boxes', metavar='FILE', help='in a file: detections or annotations in '
                         "COCO's format (.json), or a table with the columns image, x1, y1, x2, y2 "
                         'and perhaps score (.csv)')
@@ -122,7 +125,7 @@ def people_of(args: argparse.Namespace) -> People:
     if args.boxes is not None:
         return BoxFile(args.boxes)
     if args.detector is not None:
-        config, checkpoint = args.detector
+        config, checkpoint = files_of(args.detector, DETECTOR)
         return Detector(load_config(config, {}), checkpoint, args.device, score_thr=args.box_thr)
     return whole_images
 
@@ -166,7 +169,7 @@ def predict(args: argparse.Namespace) -> None:
 
     total = None if LIST in args.inputs else sum(1 for _ in inputs())
     people = people_of(args)
-    config, checkpoint = args.model
+    config, checkpoint = files_of(args.model, POSE)
     predictor = Predictor(config, checkpoint, device=args.device, dtype=DTYPES[args.optimize],
                           heatmaps=outputs.heatmaps is not None, runtime=args.runtime)
     drawer = None
@@ -209,4 +212,9 @@ def show_progress(job: Job, inputs: Iterator[Input], settings: dict, restart: bo
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = build_parser()
-    run_command(predict, parser.parse_args(argv), parser.prog)
+    args = parser.parse_args(argv)
+    if args.boxes is None and args.detector is None and not args.whole_image:
+        if len(args.model) > 1:  # whose people, or animals, or things may be no detector's
+            parser.error('--model CONFIG CHECKPOINT needs --detector, --boxes or --whole-image')
+        args.detector = [DEFAULT_DETECTOR]
+    run_command(predict, args, parser.prog)
