@@ -333,7 +333,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('make demo', parse),
         ('make demo PYTHON=python3.11', parse),
         ('pip install -e .', parse),
-        ('pip wheel --no-deps', of_other_software),
+        ('pip wheel --no-deps', parse),
         ('pip install -r requirements/torch.txt', parse),
         ('pip uninstall -y mmcv-lite', parse),
     ],
@@ -376,7 +376,6 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('.venv/bin/rsn-mm predict data/synthetic_rsn18/val/images', partial(
             run, before=demo_results)),
         ('.venv/bin/rsn-mm models', run),
-        ("predictor = Predictor('mmpose/rsn50x3')", of_other_software),
         ('from rsn_mm.apis import Predictor', partial(
             python, before=demo_results, after=check_demo_box)),
         ('entries = predictor(images, boxes', partial(python, before=two_images)),
