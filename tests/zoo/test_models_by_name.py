@@ -57,7 +57,7 @@ def published(tmp_path_factory):
             conv.bias[0] = 3
         for conv in detector.bbox_head.multi_level_conv_reg:
             conv.weight.zero_()
-            conv.bias.copy_(torch.tensor([0., 0., 4., 4.]))
+            conv.bias.copy_(torch.tensor([0., 0., 5., 5.]))
     return folder, pose.state_dict(), dict(
         mmpose=save(theirs, folder, NAME, '_20221013'),
         mmdet=save(detector.state_dict(), folder, 'yolox_tiny_8x8_300e_coco_20211124_171234', ''))
