@@ -22,6 +22,7 @@ from unittest import mock
 import pytest
 from mmengine.config import Config
 
+from rsn_mm.cli.__main__ import module_of
 from tests.tools.tiny_run import ROOT, call
 
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.S)
@@ -178,7 +179,8 @@ class Stage:
         """The script of the repository that a command runs, and its arguments."""
         program, script, *args = command.words
         if Path(program).name == 'rsn-mm':
-            return f'tools/{script.replace("-", "_")}.py', args
+            assert module_of(script), f'rsn-mm has no command {script}'
+            return f'tools/{module_of(script)}.py', args
         assert INTERPRETER.fullmatch(program), f'not a command that is known here: {command}'
         if script == '-m':
             script, args = f'{args[0]}/__main__.py', args[1:]

@@ -310,9 +310,8 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('make demo', parse),
         ('from rsn_mm.apis import Predictor', partial(
             python, before=demo_results, after=check_demo_box)),
-        ('.venv/bin/rsn-mm predict photo.jpg', partial(parse, fill={
-            'CONFIG': 'configs/rsn/rsn18_synthetic-128x96.py', 'CHECKPOINT': 'epoch_3.pth'})),
-        ('.venv/bin/python tools/train.py configs/rsn/rsn18_synthetic-128x96.py', parse),
+        ('.venv/bin/rsn-mm predict photo.jpg', parse),
+        ('.venv/bin/rsn-mm train rsn18_synthetic-128x96', parse),
         ("custom_imports = dict(imports=['rsn_mm'])", partial(config, after=built)),
         ('.venv/bin/python tools/train.py configs/rsn/rsn18_lsp-128x96.py', parse),
     ],
@@ -364,6 +363,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('make demo', parse),
         ('make demo PYTHON=python3.11', parse),
         ('pip install -e .', parse),
+        ('pip wheel --no-deps', parse),
         ('pip install -r requirements/torch.txt', parse),
         ('pip uninstall -y mmcv-lite', parse),
     ],
@@ -402,8 +402,10 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('import coremltools', of_other_software),
     ],
     'docs/prediction.md': [
+        ('.venv/bin/rsn-mm predict photo.jpg', parse),
         ('.venv/bin/rsn-mm predict data/synthetic_rsn18/val/images', partial(
             run, before=demo_results)),
+        ('.venv/bin/rsn-mm models', run),
         ('from rsn_mm.apis import Predictor', partial(
             python, before=demo_results, after=check_demo_box)),
         ('entries = predictor(images, boxes', partial(python, before=two_images)),

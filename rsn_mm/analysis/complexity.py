@@ -12,6 +12,7 @@ from mmpose.registry import MODELS
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from rsn_mm.configuration import find_config
 from rsn_mm.errors import OptionError
 from rsn_mm.models import MultiStageRSNHead
 from rsn_mm.models.decoder import ResizedConv, resize
@@ -65,7 +66,8 @@ def measure(cfg: Config, input_size_wh: tuple[int, int] | None = None) -> Comple
     if 'members' in cfg.model:
         if input_size_wh is not None:
             raise OptionError('the members of an ensemble have input sizes of their own')
-        return _sum([measure(Config.fromfile(member.config)) for member in cfg.model.members])
+        return _sum([measure(Config.fromfile(find_config(member.config)))
+                     for member in cfg.model.members])
     model = _build(cfg.model)
     codec = getattr(getattr(model, 'head', None), 'decoder', None)
     size_wh = input_size_wh or getattr(codec, 'input_size', None)

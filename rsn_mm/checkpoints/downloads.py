@@ -31,8 +31,8 @@ LISTS = {'torchvision://': 'torchvision_0.12.json', 'modelzoo://': 'torchvision_
 OLD_NAMES = 'deprecated.json'
 #: A message lists the known names that begin with as many letters of the unknown one.
 NUM_ALIKE = 6
-#: The checksum in a name such as ``resnet18-f37072fd.pth``, which is no date.
-CHECKSUM = re.compile(r'-(?!20\d{6}\.)([0-9a-f]{8,64})\.')
+#: The checksum in names such as ``resnet18-f37072fd.pth`` and ``rsn18-9049ed09_20221013.pth``.
+CHECKSUM = re.compile(r'-(?!20\d{6}\.)([0-9a-f]{8,64})(?:_20\d{6})?\.')
 #: Seconds that a server may be silent.
 TIMEOUT = 30.
 #: Digits of the hash of an address that name its folder in the cache.
@@ -75,6 +75,12 @@ def cached_file(address: str) -> Path:
     return Path(torch.hub.get_dir(), 'checkpoints', 'rsn_mm', key, name.strip('.') or 'checkpoint')
 
 
+def checksum_in(address: str) -> str | None:
+    """The first digits of the SHA-256 of a file, in hexadecimal, if its name has them."""
+    found = CHECKSUM.search(urlsplit(address).path.rpartition('/')[2])
+    return found[1] if found else None
+
+
 def download(address: str) -> Path:
     """Download a file into torch's cache, once for all processes of a machine.
 
@@ -99,7 +105,7 @@ def download(address: str) -> Path:
         reason = f'{type(problem).__name__}: {problem}' if problem else 'see the first process'
         raise CheckpointError(
             f'checkpoint {address} cannot be downloaded to {file} ({reason}); download it by hand '
-            'and give the path of the file instead') from problem
+            'and put it there, or give the path of the file instead') from problem
     return file
 
 
@@ -110,7 +116,7 @@ def _fetch(address: str, file: Path) -> None:
         OSError, HTTPException: If the connection fails.
         ValueError: If the file is incomplete or has another checksum.
     """
-    checksum = CHECKSUM.search(urlsplit(address).path.rpartition('/')[2])
+    checksum = checksum_in(address)
     digest, size = hashlib.sha256(), 0
     request = Request(address, headers={'User-Agent': 'rsn_mm'})
     with urlopen(request, timeout=TIMEOUT) as response, written_whole(file) as target:
@@ -123,6 +129,6 @@ def _fetch(address: str, file: Path) -> None:
                 size += target.write(chunk)
         if total is not None and size != total:
             raise ValueError(f'the connection was cut after {size} of {total} bytes')
-        if checksum is not None and not digest.hexdigest().startswith(checksum[1]):
-            raise ValueError(f'its SHA-256 begins with {digest.hexdigest()[:len(checksum[1])]}, '
-                             f'expected {checksum[1]}')
+        if checksum is not None and not digest.hexdigest().startswith(checksum):
+            raise ValueError(f'its SHA-256 begins with {digest.hexdigest()[:len(checksum)]}, '
+                             f'expected {checksum}')

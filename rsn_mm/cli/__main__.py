@@ -7,17 +7,32 @@ from importlib import import_module
 from types import ModuleType
 
 PROGRAM = 'rsn-mm'
-#: Names of commands; each is a module of this package, with underscores for the hyphens.
-COMMANDS = ('train', 'test', 'predict', 'browse-dataset', 'compare', 'convert-checkpoint',
-            'dataset', 'detect-persons', 'export', 'get-flops', 'make-synthetic',
-            'plot-branch-weights', 'plot-heatmaps', 'print-config')
+#: Commands, each by one word that says what it does or shows, and their modules, which are named as
+#: the files of tools/. These names are accepted too.
+COMMANDS = {
+    'train': 'train',
+    'test': 'test',
+    'predict': 'predict',
+    'browse': 'browse_dataset',
+    'compare': 'compare',
+    'config': 'print_config',
+    'convert': 'convert_checkpoint',
+    'dataset': 'dataset',
+    'detect': 'detect_persons',
+    'export': 'export',
+    'flops': 'get_flops',
+    'heatmaps': 'plot_heatmaps',
+    'models': 'models',
+    'synthesize': 'make_synthetic',
+    'weights': 'plot_branch_weights',
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line up to the command's own options."""
     width = max(map(len, COMMANDS))
-    commands = '\n'.join(f'  {name:{width}}  {str(_module(name).__doc__).splitlines()[0]}'
-                         for name in COMMANDS)
+    commands = '\n'.join(f'  {name:{width}}  {str(_module(module).__doc__).splitlines()[0]}'
+                         for name, module in COMMANDS.items())
     parser = argparse.ArgumentParser(
         PROGRAM, formatter_class=argparse.RawDescriptionHelpFormatter,
         description='RSN and MSPN for multi-person pose estimation.\n\ncommands:\n' + commands,
@@ -26,17 +41,25 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _module(command: str) -> ModuleType:
-    return import_module(f'.{command.replace("-", "_")}', __package__)
+def module_of(command: str) -> str | None:
+    """The name of a command's module, which is that of its file in tools/."""
+    name = command.replace('-', '_')
+    return COMMANDS.get(command) or (name if name in COMMANDS.values() else None)
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f'.{name}', __package__)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command that the first argument names, with the arguments behind it."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    if not argv or argv[0] not in COMMANDS:
+    name = module_of(argv[0]) if argv else None
+    if name is None:
         build_parser().parse_args(argv[:1] or ['--help'])  # ends the program
+        return
     sys.argv = [f'{PROGRAM} {argv[0]}', *argv[1:]]  # argparse names the program by it
-    _module(argv[0]).main()
+    _module(name).main()
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, TRANSFORMS, Registry
 from mmpose.datasets.transforms import LoadImage, PackPoseInputs, TopdownAffine
 
+from rsn_mm.configuration import find_config
 from rsn_mm.datasets import transforms
 from rsn_mm.datasets.transforms import PackInputSizes
 from rsn_mm.models import Ensemble
@@ -37,7 +38,7 @@ def check_members(cfg: Config, ensemble: Ensemble) -> None:
     dataset = cfg.test_dataloader.dataset
     _check_sizes(dataset, ensemble)
     for index, member in enumerate(cfg.model.members):
-        loader = Config.fromfile(member['config']).get('test_dataloader')
+        loader = Config.fromfile(find_config(member['config'])).get('test_dataloader')
         if loader is None:
             continue
         name = f'Ensemble: member {index} ({member["config"]})'

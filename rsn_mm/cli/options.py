@@ -28,9 +28,11 @@ class ConfigOptions(DictAction):
 def add_config_options(parser: argparse.ArgumentParser, several: bool = False) -> None:
     """Add the config, or several, and what changes it."""
     if several:
-        parser.add_argument('config', nargs='*', help='config files (default: all of configs/)')
+        parser.add_argument('config', nargs='*', help='config files, or names of configs that come '
+                            'with rsn_mm (default: all of these)')
     else:
-        parser.add_argument('config', help='config file')
+        parser.add_argument('config', help='config file, or the name of a config that comes with '
+                            'rsn_mm, such as rsn18_coco-256x192')
     parser.add_argument(
         '--cfg-options', nargs='+', action=ConfigOptions, default={}, metavar='KEY=VALUE',
         help='change entries of the config, for example model.backbone.depth=18; write lists as '

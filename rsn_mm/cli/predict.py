@@ -19,8 +19,10 @@ from rsn_mm.prediction.people import People, whole_images
 from rsn_mm.prediction.run import Steps
 from rsn_mm.prediction.sources import LIST, Input, find_inputs
 from rsn_mm.video.sources import find_videos
+from rsn_mm.zoo import DEFAULT_DETECTOR, DEFAULT_POSE, DETECTOR, POSE
 
 from .configs import load_config
+from .named_models import add_model_option, files_of
 from .predict_progress import EXIT_INTERRUPTED, EXIT_SKIPPED, show_progress
 from .predict_videos import (
     VideoOutputs,
@@ -59,11 +61,13 @@ def build_parser() -> argparse.ArgumentParser:
                         f"a pattern such as 'photos/*.jpg', or {LIST} for a list of images on the "
                         'standard input, one a line; or a video, a pattern such as '
                         "'clips/*.mp4', or the number of a camera, 0 for the first one")
-    parser.add_argument('--model', nargs=2, required=True, metavar=('CONFIG', 'CHECKPOINT'),
-                        help='the network that finds keypoints')
-    people = parser.add_argument_group('where the people are').add_mutually_exclusive_group()
-    people.add_argument('--detector', nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
-                        help='a detector of mmdet finds them')
+    add_model_option(parser, '--model', POSE, 'the network that finds keypoints: its config and '
+                     'checkpoint, or the name of a published model, which is downloaded once '
+                     f'(rsn-mm models; default {DEFAULT_POSE})', default=[DEFAULT_POSE])
+    people = parser.add_argument_group(
+        'where the people are').add_mutually_exclusive_group()
+    add_model_option(people, '--detector', DETECTOR, 'a detector of mmdet finds them (default: '
+                     f'{DEFAULT_DETECTOR}, if --model is a name)')
     people.add_argument('--boxes', metavar='FILE', help='in a file: detections or annotations in '
                         "COCO's format (.json), or a table with the columns image, x1, y1, x2, y2 "
                         'and perhaps score (.csv)')
@@ -124,7 +128,7 @@ def people_of(args: argparse.Namespace) -> People:
     if args.boxes is not None:
         return BoxFile(args.boxes)
     if args.detector is not None:
-        config, checkpoint = args.detector
+        config, checkpoint = files_of(args.detector, DETECTOR)
         return Detector(load_config(config, {}), checkpoint, args.device, score_thr=args.box_thr)
     return whole_images
 
@@ -175,7 +179,7 @@ def predict(args: argparse.Namespace) -> None:
 
 def predictor_of(args: argparse.Namespace) -> Predictor:
     """The network of the options."""
-    config, checkpoint = args.model
+    config, checkpoint = files_of(args.model, POSE)
     return Predictor(config, checkpoint, device=args.device, dtype=DTYPES[args.optimize],
                      heatmaps=args.heatmaps is not None, runtime=args.runtime)
 
@@ -218,4 +222,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser()
     args = parser.parse_args(argv)
     check_usage(parser, args)
+    has_people = args.boxes is not None or args.detector is not None or args.whole_image
+    if not has_people and not is_sharded(args):
+        if len(args.model) > 1:  # whose people, or animals, or things may be no detector's
+            parser.error('--model CONFIG CHECKPOINT needs --detector, --boxes or --whole-image')
+        args.detector = [DEFAULT_DETECTOR]
     run_command(predict, args, parser.prog)

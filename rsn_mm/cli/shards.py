@@ -12,7 +12,9 @@ from rsn_mm.sharding.archives import check_library
 from rsn_mm.sharding.plan import SHARD_SIZE
 from rsn_mm.sharding.running import Done, parts_of, run_here, run_on_ray
 from rsn_mm.sharding.sources import Manifest, Tars
+from rsn_mm.zoo import DETECTOR, POSE
 
+from .named_models import files_of
 from .predict_progress import EXIT_SKIPPED, progress_bar
 
 #: Other processes are still at work.
@@ -57,8 +59,6 @@ def check_usage(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
             parser.error(f'{_option(used[0] if used else "ray")} needs --manifest or --webdataset')
         if not args.inputs:
             parser.error('the following arguments are required: INPUT')
-        if args.detector is None and args.boxes is None and not args.whole_image:
-            parser.error('one of the arguments --detector --boxes --whole-image is required')
         return
     if args.inputs:
         parser.error(f'INPUT {args.inputs[0]} is given in addition to --manifest or --webdataset')
@@ -106,10 +106,11 @@ def _check_packages(args: argparse.Namespace) -> None:
 
 def settings_of(args: argparse.Namespace) -> ShardSettings:
     """What the workers predict with."""
-    config, checkpoint = args.model
+    config, checkpoint = files_of(args.model, POSE)
+    detector = args.detector and tuple(files_of(args.detector, DETECTOR))
     return ShardSettings(config, checkpoint, device=args.device, optimize=args.optimize,
                          runtime=args.runtime, batch_size=args.batch_size,
-                         detector=args.detector and tuple(args.detector), box_thr=args.box_thr,
+                         detector=detector, box_thr=args.box_thr,
                          box_file=args.boxes, whole_image=args.whole_image,
                          skip_errors=args.skip_errors)
 

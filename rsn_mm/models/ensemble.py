@@ -1,7 +1,6 @@
 """An ensemble: several estimators whose heatmaps are averaged."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
@@ -18,7 +17,8 @@ from torch import Tensor, nn
 
 from rsn_mm.checkpoints.fitting import load_strictly
 from rsn_mm.codecs import RSNHeatmap
-from rsn_mm.errors import CheckpointError, EnsembleError, OptionError
+from rsn_mm.configuration import find_config
+from rsn_mm.errors import CheckpointError, EnsembleError, MissingFileError, OptionError
 from rsn_mm.registry import MODELS
 
 from .configs import model_config
@@ -235,10 +235,10 @@ def _check_entry(index: int, member: object) -> None:
 
 def _build(name: str, path: str) -> TopdownPoseEstimator:
     """Build the estimator of a member's config so that it returns its heatmaps too."""
-    if not os.path.isfile(path):
-        raise EnsembleError(f'Ensemble: the config of {name} does not exist')
     try:
-        cfg = Config.fromfile(path)
+        cfg = Config.fromfile(find_config(path))
+    except MissingFileError as error:
+        raise EnsembleError(f'Ensemble: the config of {name} does not exist') from error
     except Exception as error:
         raise EnsembleError(f'Ensemble: the config of {name} cannot be read: {error}') from error
     if not cfg.get('model'):

@@ -120,9 +120,12 @@ class Detector:
         """Find the people of images, paths or arrays in BGR, as in a call."""
         results = self._detector(list(images), batch_size=max(len(images), 1),
                                  return_datasamples=True)['predictions']
-        return [self._people(result.pred_instances) for result in results]
+        return [self._people(result.pred_instances, result.ori_shape) for result in results]
 
-    def _people(self, found) -> np.ndarray:
+    def _people(self, found, image_shape_hw: tuple[int, int]) -> np.ndarray:
         found = found[(found.labels == self._label) & (found.scores >= self._score_thr)].cpu()
         boxes = torch.cat([found.bboxes, found.scores[:, None]], dim=1).numpy()
-        return boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
+        # Some detectors do not clip their boxes, which may then lie outside of the image.
+        top_left = np.maximum(boxes[:, :2], 0)
+        bottom_right = np.minimum(boxes[:, 2:4], image_shape_hw[1::-1])
+        return boxes[np.isfinite(boxes).all(1) & (bottom_right > top_left).all(1)]

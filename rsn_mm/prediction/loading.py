@@ -21,6 +21,7 @@ from rsn_mm.export.estimator import ExportedEstimator, in_runtime, is_exported_f
 from rsn_mm.models import MultiStageRSNHead
 from rsn_mm.models.configs import model_config
 from rsn_mm.optimization import optimize
+from rsn_mm.zoo import POSE, Files, get_model, is_model_name
 
 #: The runtime of the checkpoints themselves.
 TORCH = 'torch'
@@ -48,12 +49,14 @@ class Loaded:
     knows_whole_images: bool
 
 
-def load(config: str | Path | Config, checkpoint: str | Path, device: torch.device,
+def load(config: str | Path | Config, checkpoint: str | Path | None, device: torch.device,
          dtype: torch.dtype | None, heatmaps: bool, runtime: str) -> Loaded:
     """Build the model of a config with the weights of a checkpoint.
 
     Args and errors are those of :class:`rsn_mm.apis.Predictor`.
     """
+    if checkpoint is None:
+        config, checkpoint = _files_of(config)
     cfg = config if isinstance(config, Config) else read_config(config)
     init_default_scope(cfg.get('default_scope') or 'mmpose')
     load_image, cut_out = _pipeline(cfg)
@@ -71,6 +74,14 @@ def load(config: str | Path | Config, checkpoint: str | Path, device: torch.devi
         model = _test_time_form(estimator.to(device), dtype)
     return Loaded(model, dataset_meta, load_image, cut_out, _has_our_head(estimator),
                   bool(cfg.get('whole_image')))
+
+
+def _files_of(name: str | Path | Config) -> Files:
+    if isinstance(name, Config) or not is_model_name(name):
+        shown = name.filename if isinstance(name, Config) else name
+        raise OptionError(f'Predictor: config {shown} needs a checkpoint; only models that '
+                          'rsn-mm models lists come with one')
+    return get_model(str(name), POSE)
 
 
 def load_estimator(cfg: Config, checkpoint: str | Path) -> TopdownPoseEstimator:

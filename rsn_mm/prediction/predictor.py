@@ -15,6 +15,7 @@ from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
 from rsn_mm.errors import OptionError
+from rsn_mm.zoo import DEFAULT_POSE
 
 from .inputs import Boxes, Image, as_boxes, as_image, as_images, as_scored_boxes, inside
 from .loading import TORCH, load
@@ -36,8 +37,10 @@ class Predictor:
         (1, 17, 2)
 
     Args:
-        config: Path of a config file, or a config. Its model is a ``TopdownPoseEstimator`` of
-            MMPose with any backbone and head.
+        config: Path of a config file, the name of one that comes with this package, or a config.
+            Its model is a ``TopdownPoseEstimator`` of MMPose with any backbone and head. Without a
+            checkpoint, the name of a published model, such as ``'mmpose/rsn50x3'``, which is
+            downloaded and converted once; ``rsn-mm models`` lists the names.
         checkpoint: File with exactly the weights of the config's model. It is read as weights only.
             Checkpoints of other code must be converted first, see :mod:`rsn_mm.conversion`. With
             another runtime than torch it may also be a file of
@@ -54,8 +57,8 @@ class Predictor:
 
     Raises:
         MissingFileError: If the config does not exist.
-        CheckpointError: If the checkpoint does not exist, cannot be read, or does not fit the
-            config's model.
+        CheckpointError: If the checkpoint does not exist, cannot be downloaded or read,
+            or does not fit the config's model.
         OptionTypeError: If the model is of another kind.
         OptionError: If the config has no test pipeline, the dataset of the checkpoint has another
             number of joints than the model, ``dtype`` or ``heatmaps`` is not for this model, or
@@ -69,7 +72,8 @@ class Predictor:
     has_our_head: bool  #: whether its head is a ``MultiStageRSNHead``
     device: torch.device
 
-    def __init__(self, config: str | Path | Config, checkpoint: str | Path,
+    def __init__(self, config: str | Path | Config = DEFAULT_POSE,
+                 checkpoint: str | Path | None = None,
                  device: str | torch.device | None = None,
                  dtype: torch.dtype | None = None, heatmaps: bool = False,
                  runtime: str = TORCH) -> None:

@@ -25,7 +25,11 @@ def exit_of(function, *args):
 
 
 def test_every_tool_is_a_command():
-    assert sorted(name.replace('-', '_') for name in rsn_mm_command.COMMANDS) == MODULES
+    commands = rsn_mm_command.COMMANDS
+    assert sorted(commands.values()) == MODULES
+    assert all(name.isalpha() for name in commands)  # one word each
+    assert rsn_mm_command.module_of('get-flops') == 'get_flops' == commands['flops']
+    assert rsn_mm_command.module_of('flop') is None
 
 
 @pytest.mark.parametrize('name', MODULES)
@@ -50,8 +54,8 @@ def test_a_command_is_named_and_gets_the_arguments(monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['rsn-mm', 'print-config', 'no.py'])
     assert exit_of(rsn_mm_command.main) == (
         'rsn-mm print-config: error: config no.py does not exist')
-    assert exit_of(rsn_mm_command.main, ['get-flops', '--help']) == 0
-    assert capsys.readouterr().out.startswith('usage: rsn-mm get-flops [-h]')
+    assert exit_of(rsn_mm_command.main, ['flops', '--help']) == 0
+    assert capsys.readouterr().out.startswith('usage: rsn-mm flops [-h]')
 
 
 def test_the_console_script_is_that_command():

@@ -212,7 +212,8 @@ def test_only_configs_that_were_not_named_are_left_out(capsys, monkeypatch, tmp_
     (tmp_path / 'good.py').write_text(f'_base_ = [{str(good)!r}]\n')
     (tmp_path / 'detector.py').write_text(
         f'_base_ = [{str(good)!r}]\nmodel = dict(head=dict(decoder=None, heatmap_size=(48, 64)))\n')
-    monkeypatch.setattr(get_flops, 'CONFIGS', tmp_path)
+    monkeypatch.setattr(get_flops, 'shipped_configs', lambda: {
+        path.stem: path for path in sorted(tmp_path.glob('*.py'))})
     assert call('get_flops.py') is None
     printed = capsys.readouterr()
     assert list(rows_of(printed.out)) == ['good']
