@@ -115,7 +115,7 @@ MANIFEST = '--manifest', 'm.jsonl', '--output', 'out'
     (('photo.jpg', '--whole-image', '--shard-size', '2'), '--shard-size needs --manifest'),
     (('photo.jpg', '--whole-image', '--shard', '0'), '--shard needs --manifest'),
     (('photo.jpg', '--whole-image', '--ray'), '--ray needs --manifest'),
-    (('photo.jpg', ), 'one of the arguments --detector --boxes --whole-image is required'),
+    (('photo.jpg', ), '--model CONFIG CHECKPOINT needs --detector, --boxes or --whole-image'),
     (('--whole-image', ), 'the following arguments are required: INPUT')])
 def test_wrong_command_lines(run, args, message):
     status, shown = run(*args)
