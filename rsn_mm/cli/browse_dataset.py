@@ -120,7 +120,7 @@ def browse_dataset(args: argparse.Namespace) -> None:
         raise CommandError(f'{args.config} has no {args.phase}_dataloader')
     np.random.seed(args.seed)
     init_default_scope(cfg.get('default_scope') or 'mmpose')
-    datasets = list(leaf_datasets(build_dataset(loader.dataset)))
+    datasets = list(leaf_datasets(build_dataset(cfg, args.phase)))
     written = 0
     for dataset in datasets:
         for sample in load_samples(dataset, args.number):

@@ -1,5 +1,7 @@
-"""Config files: reading them, changing them, and finding what in them has no effect."""
+"""Config files: reading and changing them, and what in them is wrong or has no effect."""
 
+from .building import explained
 from .reading import check_names, read_config
+from .values import check_values
 
-__all__ = ['check_names', 'read_config']
+__all__ = ['check_names', 'check_values', 'explained', 'read_config']

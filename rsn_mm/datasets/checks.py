@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -172,13 +173,19 @@ def _listed(lines: list[str], total: int) -> str:
 
 def leaf_datasets(dataset: object) -> Iterator[BaseDataset]:
     """The datasets inside a wrapper such as ``ConcatDataset`` or ``RepeatDataset``."""
+    for leaf, _ in keyed_leaf_datasets(dataset, ''):
+        yield leaf
+
+
+def keyed_leaf_datasets(dataset: Any, key: str) -> Iterator[tuple[BaseDataset, str]]:
+    """As :func:`leaf_datasets`, each with its key in a config where ``dataset`` has this key."""
     if hasattr(dataset, 'datasets'):
-        for inner in dataset.datasets:
-            yield from leaf_datasets(inner)
+        for i, inner in enumerate(dataset.datasets):
+            yield from keyed_leaf_datasets(inner, f'{key}.datasets.{i}')
     elif hasattr(dataset, 'dataset'):
-        yield from leaf_datasets(dataset.dataset)
+        yield from keyed_leaf_datasets(dataset.dataset, f'{key}.dataset')
     else:
-        yield dataset
+        yield dataset, key
 
 
 def transforms_of(dataset: object) -> list:
