@@ -33,6 +33,8 @@ LOOPS = {Runner.build_train_loop.__code__: 'train', Runner.build_val_loop.__code
          Runner.build_test_loop.__code__: 'test'}
 #: Errors of a disk, which no entry of a config is to blame for.
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+#: Options that a message shows, if the error names more.
+NUM_BLAMED = 3
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
@@ -123,8 +125,9 @@ def explain(error: Exception, cfg: Config) -> str:
         expected = f', expected one of {listing(legal[0], 30)}' if legal and legal[0] else ''
         return f'{where(cfg)}{key}.{unexpected[1]}: {name} has no such option{expected}'
     blamed = _blamed(entry, str(error), called)
-    values = '; '.join(f'{key}.{option} is {shown(entry[option])}{_expected(option, called)}'
-                       for option in blamed)
+    values = '; '.join(
+        f'{key}.{option} is {shown(entry[option])}{_expected(entry[option], option, called)}'
+        for option in blamed)
     return f'{where(cfg)}{values or key}' + (f' ({name})' if name else '') + f': {reason}'
 
 
@@ -182,7 +185,8 @@ def _blamed(entry: Mapping, message: str, called: tuple) -> list[str]:
     """The options of an entry that an error is about: those that it names, or of a wrong type."""
     options = [name for name in entry if name not in ('type', '_scope_')]
     quoted = [name for name in options if re.search(rf'\b{re.escape(name)}\b', message)]
-    return quoted[:1] or [name for name in options if _mistyped(entry[name], name, called)][:1]
+    mistyped = (name for name in options if _mistyped(entry[name], name, called))
+    return quoted[:NUM_BLAMED] or list(mistyped)[:1]
 
 
 def _annotation(option: str, called: tuple) -> Any:
@@ -203,6 +207,6 @@ def _mistyped(value: object, option: str, called: tuple) -> bool:
     return kind in (int, bool, str, dict) and not isinstance(value, kind)
 
 
-def _expected(option: str, called: tuple) -> str:
-    kind = _annotation(option, called)
-    return f', expected {kind.__name__}' if kind in (int, bool, str, float) else ''
+def _expected(value: object, option: str, called: tuple) -> str:
+    return f', expected {_annotation(option, called).__name__}' if _mistyped(
+        value, option, called) else ''

@@ -82,7 +82,7 @@ VALUES: tuple[tuple[str, Rule], ...] = (
     # The length of a training.
     ('train_cfg.max_epochs', _at_least(1)), ('train_cfg.max_iters', _at_least(1)),
     ('train_cfg.val_interval', _at_least(1)), ('train_cfg.val_begin', _at_least(0)),
-    ('train_cfg.by_epoch', FLAG),
+    ('train_cfg.by_epoch', FLAG), ('val_cfg.fp16', FLAG), ('test_cfg.fp16', FLAG),
     # The loaders.
     ('*_dataloader.batch_size', _at_least(1)), ('*_dataloader.num_workers', _at_least(0)),
     ('*_dataloader.prefetch_factor', _or_none(_at_least(1))),

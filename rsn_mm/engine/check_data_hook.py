@@ -60,7 +60,8 @@ class CheckDataHook(Hook):
                 cause = error
         broadcast_object_list(outcome)
         if outcome[0] is not None:
-            raise (DataError if cause is None else type(cause))(outcome[0]) from cause
+            raise (DataError if cause is None else type(cause))(outcome[0]) from (
+                cause and cause.__cause__)
 
     def _check(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -19,6 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from rsn_mm.configuration.building import explained, naming_part, reason_of
+from rsn_mm.configuration.values import where
 from rsn_mm.datasets.checks import keyed_leaf_datasets, source_of, transforms_of
 from rsn_mm.datasets.running_transforms import run_transforms
 from rsn_mm.errors import EntryError, OptionError, RsnMmError
@@ -61,9 +62,9 @@ def packed_sample(dataset: Any, key: str) -> dict:
         OptionError, DataError: If a transform fails.
     """
     packed = None
-    for leaf, where in keyed_leaf_datasets(dataset, key):
+    for leaf, its_key in keyed_leaf_datasets(dataset, key):
         *_, packed = run_transforms(transforms_of(leaf), leaf.get_data_info(0),
-                                    f'{where}.pipeline')
+                                    f'{its_key}.pipeline')
     return packed if leaf is dataset else dataset[0]
 
 
@@ -171,19 +172,28 @@ def try_run(runner: Runner, model: nn.Module) -> None:
             checkpoints is not measured. The message names the key in the config.
         DataError: If a transform refuses the data.
     """
-    with without_traces(model, runner.logger):
-        training, val, test = (loop if hasattr(loop, 'dataloader') else None for loop in (
-            runner._train_loop, runner._val_loop, runner._test_loop))
-        if training is not None:
-            _check_that_epochs_end(training)
-            try_training(model, training.dataloader)
-        for loop, mode in ((val, 'val'), (test, 'test')):
-            if loop is not None:
-                names = try_prediction(model, loop.dataloader, loop.evaluator.metrics, mode)
-                if training is not None and names is not None:
-                    check_save_best(runner.hooks, names)
-        if val is not None and test is None:
-            _try_test_pipeline(runner.cfg, val.dataloader.dataset)
+    try:
+        with without_traces(model, runner.logger):
+            _try_loops(runner, model)
+    except OptionError as error:
+        start, text = where(runner.cfg), str(error)
+        message = text if text.startswith(start) else f'{start}{text}'
+        raise EntryError(message) from error.__cause__ or error
+
+
+def _try_loops(runner: Runner, model: nn.Module) -> None:
+    training, val, test = (loop if hasattr(loop, 'dataloader') else None for loop in (
+        runner._train_loop, runner._val_loop, runner._test_loop))
+    if training is not None:
+        _check_that_epochs_end(training)
+        try_training(model, training.dataloader)
+    for loop, mode in ((val, 'val'), (test, 'test')):
+        if loop is not None:
+            names = try_prediction(model, loop.dataloader, loop.evaluator.metrics, mode)
+            if training is not None and names is not None:
+                check_save_best(runner.hooks, names)
+    if val is not None and test is None:
+        _try_test_pipeline(runner.cfg, val.dataloader.dataset)
 
 
 def _check_that_epochs_end(loop: BaseLoop) -> None:
