@@ -18,6 +18,7 @@ from rsn_mm.datasets.checks import (
     transforms_of,
 )
 from rsn_mm.datasets.doubtful_labels import doubtful_labels
+from rsn_mm.datasets.image_files import look_at_headers
 from rsn_mm.errors import OptionError
 from rsn_mm.evaluation.coco import check_ground_truth
 from rsn_mm.registry import HOOKS
@@ -30,15 +31,17 @@ class CheckDataHook(Hook):
     """Checks the datasets of a run against themselves and against the model, before it starts.
 
     What MMPose's datasets skip silently is logged in one line per dataset, and there is a warning
-    for labels that are probably mistakes. Then one sample goes through everything that the run will
-    do: pipelines, loss, prediction and metrics. The first process checks and tells the others, so
-    that all of them stop.
+    for labels that are probably mistakes, and for images of another size than the file says. The
+    headers of all images are read for :data:`rsn_mm.datasets.image_files.TIME_LIMIT` seconds at
+    most. Then one sample goes through everything that the run will do: pipelines, loss, prediction
+    and metrics. The first process checks and tells the others, so that all of them stop.
 
     Raises:
-        DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; if the numbers of joints of
-            dataset and head, or the sizes of pipeline and head, differ; if an annotation file lacks
-            what COCO's evaluation needs; if a metric refuses the dataset in its ``check_dataset``;
-            and if one of validation in training has a ``result_file``.
+        DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; if an image file is empty or
+            no image; if the numbers of joints of dataset and head, or the sizes of pipeline and
+            head, differ; if an annotation file lacks what COCO's evaluation needs; if a metric
+            refuses the dataset in its ``check_dataset``; and if one of validation in training has
+            a ``result_file``.
         OptionError: See :func:`rsn_mm.engine.trial.try_run`; and if a metric has the annotations
             of other images.
     """
@@ -70,8 +73,12 @@ class CheckDataHook(Hook):
             prefix = 'val' if mode == 'Validation' else 'test'
             for leaf in leaf_datasets(dataset):
                 runner.logger.info(f'{mode} data, {check_dataset(leaf)}')
-                for line in doubtful_labels(leaf):
-                    runner.logger.warning(f'{mode} data, {line}')
+                headers = look_at_headers(leaf)
+                if headers is not None:
+                    runner.logger.info(f'{mode} data, {headers.summary()}')
+                for line in (*doubtful_labels(leaf), headers and headers.doubts()):
+                    if line is not None:
+                        runner.logger.warning(f'{mode} data, {line}')
             for head in heads:
                 check_head(head, dataset, getattr(model, 'test_cfg', None), mode)
             for i, metric in enumerate(getattr(evaluator, 'metrics', ())):

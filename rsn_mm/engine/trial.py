@@ -49,7 +49,7 @@ def without_traces(model: nn.Module, logger: logging.Logger) -> Iterator[None]:
         np.random.set_state(states[1])
 
 
-def packed_sample(dataset: Any, key: str) -> dict:
+def packed_sample(dataset: Any, key: str) -> Any:
     """The first sample of a dataset after its pipeline.
 
     Every dataset in a wrapper is tried.
@@ -61,7 +61,7 @@ def packed_sample(dataset: Any, key: str) -> dict:
     Raises:
         OptionError, DataError: If a transform fails.
     """
-    packed = None
+    packed: dict = {}
     for leaf, its_key in keyed_leaf_datasets(dataset, key):
         *_, packed = run_transforms(transforms_of(leaf), leaf.get_data_info(0),
                                     f'{its_key}.pipeline')
