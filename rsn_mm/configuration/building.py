@@ -3,10 +3,10 @@
 import errno
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import CodeType, TracebackType
-from typing import Any
+from types import CodeType, NoneType, TracebackType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 import torch
 from mmengine.config import Config
@@ -35,6 +35,8 @@ LOOPS = {Runner.build_train_loop.__code__: 'train', Runner.build_val_loop.__code
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 #: Options that a message shows, if the error names more.
 NUM_BLAMED = 3
+#: What stands before the names of types.
+PACKAGES = re.compile(r'\b(\w+\.)+(?=\w)')
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
@@ -124,10 +126,7 @@ def explain(error: Exception, cfg: Config) -> str:
         legal = [sorted(options_of(each) or ()) for each in called]
         expected = f', expected one of {listing(legal[0], 30)}' if legal and legal[0] else ''
         return f'{where(cfg)}{key}.{unexpected[1]}: {name} has no such option{expected}'
-    blamed = _blamed(entry, str(error), called)
-    values = '; '.join(
-        f'{key}.{option} is {shown(entry[option])}{_expected(entry[option], option, called)}'
-        for option in blamed)
+    values = _blamed(key, entry, str(error), called)
     return f'{where(cfg)}{values or key}' + (f' ({name})' if name else '') + f': {reason}'
 
 
@@ -181,12 +180,17 @@ def _is_part(value: Mapping, entry: Mapping) -> bool:
         return False
 
 
-def _blamed(entry: Mapping, message: str, called: tuple) -> list[str]:
+def _blamed(key: str, entry: Mapping, message: str, called: tuple) -> str:
     """The options of an entry that an error is about: those that it names, or of a wrong type."""
     options = [name for name in entry if name not in ('type', '_scope_')]
-    quoted = [name for name in options if re.search(rf'\b{re.escape(name)}\b', message)]
-    mistyped = (name for name in options if _mistyped(entry[name], name, called))
-    return quoted[:NUM_BLAMED] or list(mistyped)[:1]
+    named = [name for name in options if re.search(rf'\b{re.escape(name)}\b', message)]
+    if named:
+        return '; '.join(f'{key}.{name} is {shown(entry[name])}' for name in named[:NUM_BLAMED])
+    for name in options:
+        kind = _annotation(name, called)
+        if not _allows(kind, entry[name]):
+            return f'{key}.{name} is {shown(entry[name])}, expected {_name_of(kind)}'
+    return ''
 
 
 def _annotation(option: str, called: tuple) -> Any:
@@ -200,13 +204,22 @@ def _annotation(option: str, called: tuple) -> Any:
     return None
 
 
-def _mistyped(value: object, option: str, called: tuple) -> bool:
-    kind = _annotation(option, called)
-    if kind is float:
-        return type(value) not in (int, float)
-    return kind in (int, bool, str, dict) and not isinstance(value, kind)
+def _allows(kind: Any, value: object) -> bool:
+    """Whether a value may be of an annotated type; if in doubt, it may."""
+    origin = get_origin(kind) or kind
+    if origin in (Union, UnionType):
+        return any(_allows(each, value) for each in get_args(kind))
+    if origin is float:
+        return type(value) in (int, float)
+    if origin is int:
+        return type(value) is int
+    if origin in (list, tuple, Sequence):
+        return isinstance(value, (list, tuple))
+    if origin in (bool, str, dict, Mapping, NoneType):
+        return isinstance(value, origin)
+    return not isinstance(origin, type) or issubclass(origin, Mapping) <= isinstance(
+        value, Mapping)
 
 
-def _expected(value: object, option: str, called: tuple) -> str:
-    return f', expected {_annotation(option, called).__name__}' if _mistyped(
-        value, option, called) else ''
+def _name_of(kind: Any) -> str:
+    return PACKAGES.sub('', kind.__name__ if type(kind) is type else str(kind))

@@ -139,6 +139,14 @@ def check_save_best(hooks: Sequence, names: set[str]) -> None:
 
 
 def _batch(loader: DataLoader, key: str) -> Any:
+    """A batch of the first sample, after a look at what the sampler does."""
+    if not isinstance(loader.sampler, InfiniteSampler):  # that one would go on behind its start
+        try:
+            for _ in loader.batch_sampler or ():
+                break
+        except Exception as error:
+            raise EntryError(f'{key}.sampler ({type(loader.sampler).__name__}) fails: '
+                             f'{reason_of(error)}') from error
     return loader.collate_fn([packed_sample(loader.dataset, f'{key}.dataset')])
 
 
