@@ -12,7 +12,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmpose.registry import MODELS as POSE_MODELS
 
-from rsn_mm.prediction.detectors import Detector
 from tests.tools.tiny_run import ROOT, call, write_run
 
 DETECTOR = ROOT / 'configs' / 'mixing' / 'retinanet_rsn18-fpn_1x_coco.py'
@@ -239,41 +238,6 @@ def test_ops_that_are_not_there_are_named(run, tmp_path, monkeypatch):
     monkeypatch.setattr('rsn_mm.prediction.detectors.Detector.find', missing)
     error = detect(run, run / 'persons.json', tmp_path / 'out.json')
     assert 'error: the op roi_align_forward of mmcv is compiled' in error
-
-
-def test_what_is_done_before_a_broken_image_is_kept_and_gone_on_from(run, persons, tmp_path,
-                                                                     monkeypatch):
-    """Also after an interruption; the file is then the same as without."""
-    shutil.copytree(run, tmp_path / 'run')
-    folder, out = tmp_path / 'run', tmp_path / 'out.json'
-    broken, journal = folder / '005.png', tmp_path / 'out.json.partial'
-    whole = broken.read_bytes()
-    broken.write_bytes(whole[:-20])
-    error = detect(folder, folder / 'info.json', out)
-    assert '005.png: truncated image' in error and not out.exists()
-    assert journal.read_text().count('inputs_done') == 4
-
-    broken.write_bytes(whole)
-    find = Detector.find
-    asked = []
-
-    def interrupted(self, images):
-        if len(asked) == 3:
-            raise KeyboardInterrupt
-        asked.append(images)
-        return find(self, images)
-
-    monkeypatch.setattr(Detector, 'find', interrupted)
-    assert detect(folder, folder / 'info.json', out) == 130
-    assert not out.exists() and len(asked) == 3
-    error = detect(folder, folder / 'info.json', out, '--score-thr', 0.5)
-    assert 'left: score_thr was 0.0, now 0.5; --force overwrites it' in error
-    monkeypatch.setattr(Detector, 'find', find)
-    assert detect(folder, folder / 'info.json', out) is None
-    found = json.loads(out.read_text())
-    assert [p['image_id'] for p in found] == [p['image_id'] for p in persons]
-    np.testing.assert_allclose([p['bbox'] for p in found], [p['bbox'] for p in persons], atol=1e-3)
-    assert not journal.exists()
 
 
 def test_broken_images_can_be_skipped(run, persons, tmp_path, capsys):
