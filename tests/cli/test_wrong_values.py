@@ -221,7 +221,8 @@ def test_the_traceback_can_be_had(config, monkeypatch):
 # ------------------------------------------------------------------------------- other commands
 
 
-@pytest.mark.parametrize('module, arguments, key, value, says', [
+#: Commands that build parts of a config.
+OTHERS = [
     (get_flops, [], 'model.backbone.depth', 19, r'tiny\.py: model\.backbone\.depth is 19'),
     (get_flops, [], 'model.backbone.unit_channels', 7, r'model\.head .* fails at an image'),
     (get_flops, [], 'model.data_preprocessor.std', [0, 0, 0], r'std is \[0, 0, 0\], expected'),
@@ -229,7 +230,10 @@ def test_the_traceback_can_be_had(config, monkeypatch):
     (browse_dataset, [], 'train_pipeline.2.padding', 'x', r'pipeline\.2 \(GetBBoxCenterScale\)'),
     (browse_dataset, ['--phase', 'val'], 'val_dataloader.dataset.indices', 'x',
      r"val_dataloader\.dataset.*"),
-])
+]
+
+
+@pytest.mark.parametrize('module, arguments, key, value, says', OTHERS)
 def test_other_commands_name_the_key_too(config, tmp_path, module, arguments, key, value, says):
     folder = ['--out-dir', str(tmp_path)] if module is browse_dataset else []
     command = module.__name__.rpartition('.')[2]
@@ -240,13 +244,16 @@ def test_other_commands_name_the_key_too(config, tmp_path, module, arguments, ke
     assert re.match(rf'(?s){command}\.py: error: .*{says}', str(ended.value.code))
 
 
-@pytest.mark.parametrize('key, value, says', [
+PREDICTORS = [
     ('model.backbone.depth', 19, r'model\.backbone\.depth is 19'),
     ('model.backbone.unknown', 1, r'model\.backbone\.unknown: rsn_mm\.RSN has no such option'),
     ('model.data_preprocessor.std', [0.], r'model\.data_preprocessor\.std is \[0\.0\]'),
     ('test_dataloader.dataset.pipeline.2.input_size', 'x',
      r'test_dataloader\.dataset\.pipeline\.2\.input_size is'),
-])
+]
+
+
+@pytest.mark.parametrize('key, value, says', PREDICTORS)
 def test_a_predictor_names_the_key_too(config, key, value, says):
     cfg = Config.fromfile(config)
     cfg.merge_from_dict({key: value})
