@@ -96,7 +96,8 @@ VALUES: tuple[tuple[str, Rule], ...] = (
     ('optim_wrapper.optimizer.weight_decay', NOT_NEGATIVE),
     ('optim_wrapper.optimizer.momentum', NOT_NEGATIVE),
     ('optim_wrapper.accumulative_counts', _at_least(1)),
-    ('optim_wrapper.clip_grad', _or_none(ENTRY)), ('optim_wrapper.clip_grad.max_norm', POSITIVE),
+    ('optim_wrapper.clip_grad', _or_none(ENTRY)), ('optim_wrapper.clip_grad.max_norm', Rule(
+        'a number above 0', lambda value: type(value) in (int, float) and value > 0)),
     ('param_scheduler.*.by_epoch', FLAG), ('param_scheduler.*.gamma', POSITIVE),
     ('param_scheduler.*.begin', _at_least(0)), ('param_scheduler.*.milestones', Rule(
         'a list of integers of 0 or more that rise', lambda value: _listed(

@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpose.models.heads.base_head import BaseHead
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from rsn_mm.datasets.checks import (
     DataError,
@@ -89,10 +90,12 @@ class CheckDataHook(Hook):
                         'training validates many times: set it in test_evaluator, and test the '
                         'checkpoint')
                 check_ground_truth(metric)
-                check_same_images(metric, dataset, f'{prefix}_evaluator.{i}')
+                if type(evaluator) is Evaluator:  # and not one for several datasets
+                    check_same_images(metric, dataset, f'{prefix}_evaluator.{i}')
                 if hasattr(metric, 'check_dataset'):
                     metric.check_dataset(dataset)
-        try_run(runner, model)
+        if not isinstance(runner.model, FullyShardedDataParallel):  # no process has all weights
+            try_run(runner, model)
 
 
 def _datasets(runner: Runner) -> Iterator[tuple[str, object, Evaluator | None]]:

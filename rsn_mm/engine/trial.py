@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import BaseDataset, Compose, InfiniteSampler
-from mmengine.evaluator import BaseMetric
+from mmengine.dataset import BaseDataset, Compose, DefaultSampler, InfiniteSampler
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from torch import nn
@@ -33,12 +33,13 @@ AUTO = 'auto'
 @contextmanager
 def without_traces(model: nn.Module, logger: logging.Logger) -> Iterator[None]:
     """Leave random numbers, the mode of the model, the screen and the log as they were."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     states = random.getstate(), np.random.get_state()
     modes = [(module, module.training) for module in model.modules()]
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with torch.random.fork_rng(), torch.no_grad(), redirect_stdout(io.StringIO()):
+        with torch.random.fork_rng(devices), torch.no_grad(), redirect_stdout(io.StringIO()):
             model.eval()  # running statistics stay as they are
             yield
     finally:
@@ -61,11 +62,19 @@ def packed_sample(dataset: Any, key: str) -> Any:
     Raises:
         OptionError, DataError: If a transform fails.
     """
-    packed: dict = {}
     for leaf, its_key in keyed_leaf_datasets(dataset, key):
-        *_, packed = run_transforms(transforms_of(leaf), leaf.get_data_info(0),
-                                    f'{its_key}.pipeline')
-    return packed if leaf is dataset else dataset[0]
+        if isinstance(leaf, BaseDataset):
+            first = leaf.get_data_info(0)
+            *_, packed = (first, *run_transforms(transforms_of(leaf), first,
+                                                 f'{its_key}.pipeline'))
+            if leaf is dataset:
+                return packed
+    try:
+        return dataset[0]
+    except RsnMmError:
+        raise
+    except Exception as error:
+        raise EntryError(f'{key} ({type(dataset).__name__}) fails: {reason_of(error)}') from error
 
 
 def try_other_pipeline(pipeline: Sequence[dict], dataset: BaseDataset, key: str, cfg: Config
@@ -92,14 +101,14 @@ def try_training(model: Any, loader: DataLoader) -> None:
         model._run_forward(model.data_preprocessor(batch, True), mode='loss')
 
 
-def try_prediction(model: Any, loader: DataLoader, metrics: Sequence[BaseMetric], mode: str
+def try_prediction(model: Any, loader: DataLoader, evaluator: Evaluator, mode: str
                    ) -> set[str] | None:
     """Predict one sample and measure the prediction.
 
     Args:
         model: The model.
         loader: Of validation or test.
-        metrics: They stay as they are.
+        evaluator: Its metrics stay as they are.
         mode: ``'val'`` or ``'test'``, for messages.
 
     Returns:
@@ -111,9 +120,11 @@ def try_prediction(model: Any, loader: DataLoader, metrics: Sequence[BaseMetric]
     batch = _batch(loader, f'{mode}_dataloader')
     with naming_part(model, f'the prediction of a sample of {mode}_dataloader'):
         predictions = model.val_step(batch)
+    if type(evaluator) is not Evaluator:  # whose metrics may be for different datasets
+        return None
     names: set[str] = set()
     are_all_known = True
-    for i, metric in enumerate(metrics):
+    for i, metric in enumerate(evaluator.metrics):
         found = _measure(metric, batch, predictions, f'{mode}_evaluator.{i}')
         are_all_known &= found is not None
         names |= found or set()
@@ -140,7 +151,7 @@ def check_save_best(hooks: Sequence, names: set[str]) -> None:
 
 def _batch(loader: DataLoader, key: str) -> Any:
     """A batch of the first sample, after a look at what the sampler does."""
-    if not isinstance(loader.sampler, InfiniteSampler):  # that one would go on behind its start
+    if isinstance(loader.sampler, DefaultSampler):  # others may go on behind their start
         try:
             for _ in loader.batch_sampler or ():
                 break
@@ -153,7 +164,8 @@ def _batch(loader: DataLoader, key: str) -> Any:
 def _measure(metric: BaseMetric, batch: Any, predictions: Sequence, key: str) -> set[str] | None:
     if any(getattr(metric, name, None) for name in WRITES):
         return None
-    metric = copy.copy(metric)
+    # A converter of the annotations changes them in place.
+    metric = (copy.deepcopy if getattr(metric, 'gt_converter', None) else copy.copy)(metric)
     metric.results = []
     samples = [each.to_dict() if hasattr(each, 'to_dict') else each for each in predictions]
     try:
@@ -197,7 +209,7 @@ def _try_loops(runner: Runner, model: nn.Module) -> None:
         try_training(model, training.dataloader)
     for loop, mode in ((val, 'val'), (test, 'test')):
         if loop is not None:
-            names = try_prediction(model, loop.dataloader, loop.evaluator.metrics, mode)
+            names = try_prediction(model, loop.dataloader, loop.evaluator, mode)
             if training is not None and names is not None:
                 check_save_best(runner.hooks, names)
     if val is not None and test is None:

@@ -71,7 +71,7 @@ VALUES = [
     *wrong('optim_wrapper.optimizer.weight_decay', -1, NAN, 'x', says='of 0 or more'),
     *wrong('optim_wrapper.accumulative_counts', 0, 1.5, says='an integer of 1 or more'),
     *wrong('optim_wrapper.clip_grad', 5, says='expected a dict, or None'),
-    *wrong('optim_wrapper.clip_grad.max_norm', 0, -1, 'x', says='a finite number above 0'),
+    *wrong('optim_wrapper.clip_grad.max_norm', 0, -1, 'x', says='a number above 0'),
     *wrong('auto_scale_lr.base_batch_size', 0, 'x', says='an integer of 1 or more'),
     # The model.
     *wrong('model.data_preprocessor.std', [0., 1, 1], [1, -1, 1], [NAN, 1, 1], 5, [], ['a'],
