@@ -15,6 +15,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import runner as mmengine_runner
 from mmengine.runner.loops import EpochBasedTrainLoop
+from mmengine.utils import manager
 
 from rsn_mm.apis import Predictor
 from rsn_mm.cli import browse_dataset, get_flops, train
@@ -141,6 +142,14 @@ TRYING = [
     ('default_hooks.checkpoint', dict(type='CheckpointHook', save_best='coco/A', rule='less'),
      r"default_hooks\.checkpoint\.save_best is 'coco/A', expected one of EPE, coco/AP"),
 ]
+
+
+@pytest.fixture(scope='module', autouse=True)
+def mmengines_lock():
+    """mmengine keeps its lock where a visualizer cannot be built, and other threads would wait."""
+    yield
+    while manager._lock._is_owned():
+        manager._lock.release()
 
 
 @pytest.fixture(scope='module')
