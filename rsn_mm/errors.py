@@ -22,6 +22,10 @@ class ChangeError(OptionError):
     """A change of a config that has no effect or cannot be made."""
 
 
+class EntryError(OptionError):
+    """An entry of a config that cannot be built or used; the cause is the error of its code."""
+
+
 class OptionTypeError(RsnMmError, TypeError):
     """An argument of a wrong type."""
 

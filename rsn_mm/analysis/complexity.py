@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rsn_mm.configuration import find_config
+from rsn_mm.configuration.building import explained, naming_part
 from rsn_mm.errors import OptionError
 from rsn_mm.models import MultiStageRSNHead
 from rsn_mm.models.decoder import ResizedConv, resize
@@ -68,13 +69,15 @@ def measure(cfg: Config, input_size_wh: tuple[int, int] | None = None) -> Comple
             raise OptionError('the members of an ensemble have input sizes of their own')
         return _sum([measure(Config.fromfile(find_config(member.config)))
                      for member in cfg.model.members])
-    model = _build(cfg.model)
+    with explained(cfg):
+        model = _build(cfg.model)
     codec = getattr(getattr(model, 'head', None), 'decoder', None)
     size_wh = input_size_wh or getattr(codec, 'input_size', None)
     if size_wh is None:
         raise OptionError('the model has no codec that tells the input size')
     params = sum(p.numel() for p in model.parameters())
-    tested, all_heads = _count(model, size_wh)
+    with naming_part(model, f'an image of {size_wh[0]} x {size_wh[1]} pixels'):
+        tested, all_heads = _count(model, size_wh)
     without_prm = tested
     if cfg.model.get('head', {}).get('prm'):
         plain = Config(dict(model=cfg.model)).copy()

@@ -14,7 +14,8 @@ from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import KEYPOINT_CODECS
 
 from rsn_mm.codecs.rsn_heatmap import HEATMAP_SCALE
-from rsn_mm.datasets.checks import leaf_datasets, source_of, transforms_of
+from rsn_mm.datasets.checks import keyed_leaf_datasets, source_of, transforms_of
+from rsn_mm.datasets.running_transforms import run_transforms
 from rsn_mm.datasets.transforms import LoadVisibility
 from rsn_mm.errors import CommandError, DataError
 from rsn_mm.files import make_folder, name_part, write_picture
@@ -55,18 +56,17 @@ def load_samples(dataset: BaseDataset, number: int) -> list[dict]:
     return [dataset.get_data_info(int(i)) for i in np.linspace(0, len(dataset) - 1, count)]
 
 
-def run_pipeline(dataset: BaseDataset, sample: dict, last: type) -> dict:
-    """Run the dataset's transforms up to and with the first one of a class."""
+def run_pipeline(dataset: BaseDataset, sample: dict, last: type, key: str) -> dict:
+    """Run the dataset's transforms, which have this key, up to and with the first of a class."""
     transforms = transforms_of(dataset)
     if getattr(dataset, 'bbox_file', None):  # MMPose puts the joints of detections at 0, 0
         sample['keypoints_visible'] = np.zeros_like(sample['keypoints_visible'])
     elif not any(isinstance(t, LoadVisibility) for t in transforms):
         # Test pipelines do without the flags, but pictures need them.
         sample = LoadVisibility('coco' if 'raw_ann_info' in sample else 'binary')(sample)
-    for transform in transforms:
-        sample = transform(sample)
+    for transform, result in zip(transforms, run_transforms(transforms, sample, key)):
         if isinstance(transform, last):
-            return sample
+            return result
     raise DataError(f'{source_of(dataset)}: its pipeline has no {last.__name__}')
 
 
@@ -87,16 +87,16 @@ def names_of(dataset: BaseDataset) -> list[str]:
     return [names[i] for i in sorted(names)]
 
 
-def draw(cfg: Config, dataset: BaseDataset, sample: dict, mode: str) -> np.ndarray:
-    """The picture of a sample, which is as it was before the pipeline."""
+def draw(cfg: Config, dataset: BaseDataset, sample: dict, mode: str, key: str) -> np.ndarray:
+    """The picture of a sample, which is as it was before the pipeline with this key."""
     if mode == 'original':
-        sample = run_pipeline(dataset, sample, LoadImageFromFile)
+        sample = run_pipeline(dataset, sample, LoadImageFromFile, key)
         scale = HEIGHT / sample['img'].shape[0]
         image = draw_person(sample['img'], sample, sample['keypoints'][0], scale,
                             names_of(dataset))
         draw_box(image, sample['bbox'][0], scale)
         return with_caption(image)
-    sample = run_pipeline(dataset, sample, TopdownAffine)
+    sample = run_pipeline(dataset, sample, TopdownAffine, key)
     image, scale = sample['img'], HEIGHT / sample['img'].shape[0]
     joints = draw_person(image, sample, sample['transformed_keypoints'][0], scale,
                          names_of(dataset))
@@ -120,13 +120,14 @@ def browse_dataset(args: argparse.Namespace) -> None:
         raise CommandError(f'{args.config} has no {args.phase}_dataloader')
     np.random.seed(args.seed)
     init_default_scope(cfg.get('default_scope') or 'mmpose')
-    datasets = list(leaf_datasets(build_dataset(loader.dataset)))
+    whole = build_dataset(cfg, args.phase)
     written = 0
-    for dataset in datasets:
+    for dataset, key in keyed_leaf_datasets(whole, f'{args.phase}_dataloader.dataset'):
         for sample in load_samples(dataset, args.number):
             part = name_part(sample.get('id'), written)
             path = out_dir / f'{written:05d}_{Path(sample["img_path"]).stem}_{part}.jpg'
-            write_picture(path, draw(cfg, dataset, sample, args.mode))
+            write_picture(path, draw(cfg, dataset, sample, args.mode,
+                                      f'{key}.pipeline'))
             written += 1
     print(f'{written} pictures in {out_dir}')
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from rsn_mm.configuration import check_names, read_config
+from rsn_mm.configuration import check_names, check_values, read_config
 from rsn_mm.errors import ChangeError, CommandError
 from rsn_mm.models.configs import model_config
 
@@ -23,7 +23,7 @@ def load_config(path: str | os.PathLike, cfg_options: dict) -> Config:
 
     Raises:
         MissingFileError: If there is no such file.
-        OptionError: If it cannot be read.
+        OptionError: If it cannot be read, or has a value that no run can use.
         CommandError: If one of the options has no effect.
     """
     # Before any other option is applied, so that these see the final entries.
@@ -31,6 +31,7 @@ def load_config(path: str | os.PathLike, cfg_options: dict) -> Config:
         cfg = read_config(path, cfg_options)
     except ChangeError as error:
         raise CommandError(f'--cfg-options {error}') from error
+    check_values(cfg)
     if 'model' in cfg and not is_ensemble(cfg):  # the members of an ensemble have configs
         cfg.model = model_config(cfg)
     return cfg

@@ -3,21 +3,25 @@
 import argparse
 import json
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import track
+from rich.progress import Progress
 
 from rsn_mm.errors import CommandError
-from rsn_mm.files import check_new_file, write_json
+from rsn_mm.files import check_new_file
+from rsn_mm.prediction.detection_job import DetectionJob
 from rsn_mm.prediction.detectors import PERSON, Detector
+from rsn_mm.prediction.job import JOURNAL_ENDING
+from rsn_mm.prediction.journal import file_stamp
 
 from .configs import load_config
 from .options import add_config_options, add_force_option
 from .running import run_command
 
-#: The category of persons in the file, whatever the detector calls them.
-PERSON_CATEGORY = 1
+#: Status if images were skipped.
+EXIT_SKIPPED = 3
 IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
 
@@ -25,7 +29,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         description='Detect the persons of images with a detector of mmdet, and write them as a '
-        'detection file (for bbox_file of a dataset and --detections of tools/test.py).')
+        'detection file (for bbox_file of a dataset and --detections of tools/test.py). If it is '
+        f'interrupted, what is done stays in OUT{JOURNAL_ENDING}, and the same command goes on.')
     add_config_options(parser)
     parser.add_argument('checkpoint', help='its checkpoint, file or URL')
     parser.add_argument('images', help="annotation file in COCO's format, which lists the images "
@@ -39,6 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--score-thr', type=float, default=0., metavar='SCORE',
                         help='leave out detections with a lower score (default 0: keep all)')
     parser.add_argument('--batch-size', type=int, default=1, help='images in a batch (default 1)')
+    parser.add_argument('--skip-errors', action='store_true', help='go on behind images that '
+                        f'cannot be read; the exit status is then {EXIT_SKIPPED}')
     add_force_option(parser)
     parser.add_argument('--device', help='cpu or cuda:N (default: a GPU if there is one)')
     return parser
@@ -98,20 +105,18 @@ def images_of_file(path: str, folder: Path) -> dict[int, Path]:
                            f"'file_name' ({type(error).__name__}: {error})") from error
 
 
-def detect(detector: Detector, images: dict[int, Path], batch_size: int) -> Iterator[dict]:
-    """Detect the persons of all images: in COCO's format, those of an image by falling score."""
-    items = list(images.items())
-    for start in track(range(0, len(items), batch_size), description='Detecting'):
-        ids, paths = zip(*items[start:start + batch_size])
-        for image_id, persons in zip(ids, detector.find([str(path) for path in paths])):
-            for x1, y1, x2, y2, score in persons.tolist():
-                yield dict(image_id=image_id, category_id=PERSON_CATEGORY,
-                           bbox=[x1, y1, x2 - x1, y2 - y1], score=score)
+def settings_of(args: argparse.Namespace) -> dict:
+    """What the detections depend on, so that an interrupted run goes on with the same."""
+    return dict(config=file_stamp(args.config), checkpoint=file_stamp(args.checkpoint),
+                cfg_options={key: str(value) for key, value in args.cfg_options.items()},
+                category=args.category, score_thr=args.score_thr)
 
 
 def detect_persons(args: argparse.Namespace) -> None:
     """Detect the persons of the options' images and write them."""
-    check_new_file(args.out, 'OUT', '.json', args.force)
+    out = Path(args.out)
+    goes_on = Path(f'{out}{JOURNAL_ENDING}').exists()
+    check_new_file(out, 'OUT', '.json', args.force)
     if args.batch_size < 1:
         raise CommandError(f'--batch-size {args.batch_size}: expected 1 or more')
     if not 0 <= args.score_thr <= 1:
@@ -119,10 +124,18 @@ def detect_persons(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     images = find_images(args.images, args.img_dir)
     detector = Detector(cfg, args.checkpoint, args.device, args.category, args.score_thr)
-    persons = list(detect(detector, images, args.batch_size))
-    write_json(args.out, persons, 'OUT', args.force)
-    print(f'{len(persons)} persons in {len({p["image_id"] for p in persons})} of '
-          f'{len(images)} images: {args.out}')
+    job = DetectionJob(detector, images, out, args.batch_size, args.skip_errors)
+    if goes_on:
+        print(f'going on from {out}{JOURNAL_ENDING}', file=sys.stderr)
+    with Progress() as progress:
+        task = progress.add_task('Detecting', total=len(images))
+        found = job.run(settings_of(args), args.force,
+                        lambda count: progress.advance(task, count))
+    skipped = f', {found.skipped} skipped' if found.skipped else ''
+    print(f'{found.persons} persons in {found.images_with_persons} of {found.images} images'
+          f'{skipped}: {out}')
+    if found.skipped:
+        sys.exit(EXIT_SKIPPED)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from rsn_mm.analysis.complexity import Complexity, measure
 from rsn_mm.configuration import SHIPPED, find_config, shipped_configs
-from rsn_mm.errors import CommandError, OptionError
+from rsn_mm.errors import CommandError, EntryError, OptionError
 
 from .configs import load_config
 from .options import add_config_options
@@ -83,6 +83,10 @@ def measured(path: str | Path, args: argparse.Namespace) -> Complexity:
     cfg = load_config(path, args.cfg_options)
     try:
         return measure(cfg, args.input_size)
+    except EntryError as error:
+        if error.__cause__ is None or str(error).startswith(f'{path}: '):
+            raise
+        raise EntryError(f'{path}: {error}') from error.__cause__
     except ValueError as error:
         is_size_missing = isinstance(error, OptionError) and not args.input_size
         hint = '; --input-size W H gives it' if is_size_missing else ''

@@ -1,7 +1,6 @@
 """Find the keypoints of people in photographs and videos, and write and draw them."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from rsn_mm.prediction.box_files import BoxFile
 from rsn_mm.prediction.detectors import Detector
 from rsn_mm.prediction.drawing import PoseDrawer
 from rsn_mm.prediction.job import Job, Outputs
+from rsn_mm.prediction.journal import file_stamp
 from rsn_mm.prediction.loading import TORCH
 from rsn_mm.prediction.people import People, whole_images
 from rsn_mm.prediction.run import Steps
@@ -135,15 +135,11 @@ def people_of(args: argparse.Namespace) -> People:
 
 def settings_of(args: argparse.Namespace) -> dict:
     """What the results depend on, so that an interrupted run goes on with the same."""
-    def stamp(path: str) -> list:
-        found = os.stat(path) if os.path.isfile(path) else None
-        return [path, found and [found.st_size, found.st_mtime_ns]]
-
     settings = {name: getattr(args, name) for name in ('whole_image', 'optimize', 'runtime',
                                                        'batch_size', 'box_thr', 'draw_thr')}
     for name in ('model', 'detector', 'boxes'):
         value = getattr(args, name)
-        settings[name] = value and [stamp(each) for each in
+        settings[name] = value and [file_stamp(each) for each in
                                     ([value] if isinstance(value, str) else value)]
     return settings | {name: value and str(value) for name, value in (
         ('draw', args.draw), ('heatmaps', args.heatmaps))}

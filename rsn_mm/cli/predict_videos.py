@@ -13,6 +13,7 @@ from rsn_mm.files import check_new_file
 from rsn_mm.prediction import Predictor
 from rsn_mm.prediction.drawing import PoseDrawer
 from rsn_mm.prediction.formats import check_format
+from rsn_mm.prediction.journal import file_stamp
 from rsn_mm.prediction.people import People
 from rsn_mm.video import Camera, VideoReader
 from rsn_mm.video.job import SMOOTHING, VideoJob
@@ -131,7 +132,7 @@ def predict_videos(args: argparse.Namespace, videos: Sequence[str] | int, output
         summary = _until_ctrl_c(camera, lambda: show_progress(
             lambda advance: job.watch(camera, with_camera, args.force, advance), None, 'frames'))
     else:
-        settings['inputs'] = [[video, *_stamp(video)] for video in videos]
+        settings['inputs'] = [file_stamp(video) for video in videos]
         summary = show_progress(lambda advance: job.run(videos, settings, args.force, advance),
                                 _total(videos), 'frames')
     skipped = f', {summary.skipped} videos skipped' if summary.skipped else ''
@@ -152,11 +153,6 @@ def _until_ctrl_c(camera: Camera, run: Callable[[], Result]) -> Result:
         return run()
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _stamp(path: str) -> list[int]:
-    found = os.stat(path) if os.path.exists(path) else None
-    return [found.st_size, found.st_mtime_ns] if found else []
 
 
 def _total(videos: Sequence[str]) -> int | None:

@@ -1,7 +1,7 @@
 """How a command runs: errors for the user, the runner, and what is said when it fails."""
 
 import argparse
-import errno
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +12,7 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 
 from rsn_mm.checkpoints.fitting import check_fit, read_parameters
+from rsn_mm.configuration.building import DISK_ERRORS, explained
 from rsn_mm.datasets.annotation_files import explain_failure
 from rsn_mm.datasets.bbox_files import check_bbox_file
 from rsn_mm.engine import LogProcessor
@@ -19,6 +20,7 @@ from rsn_mm.errors import (
     BusyFolderError,
     CommandError,
     DataError,
+    EntryError,
     ExistingFileError,
     ForeignCheckpointError,
     RsnMmError,
@@ -33,8 +35,8 @@ from .screen import ScreenRunner, ignore_mmpose_metainfo_warning
 LOOPS = dict(train=('train', 'val'), test=('test', ))
 #: What torch says of a process that is frozen or gone.
 SILENCE = ('Timed out waiting', 'Connection closed by peer', 'Connection reset by peer')
-#: A disk or a folder that takes no more, or no file at all.
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+#: Environment variable that asks for the traceback of an error.
+TRACEBACK = 'RSN_MM_TRACEBACK'
 #: Status after Ctrl-C, as of a shell.
 INTERRUPTED = 130
 #: Follows the error about a checkpoint that other software may have written.
@@ -46,7 +48,8 @@ def run_command(command: Callable[[argparse.Namespace], None], args: argparse.Na
                 program: str) -> None:
     """Carry a command out, and report an error that the user can mend in one message.
 
-    Errors of other classes are errors of the program, and keep their traceback.
+    Errors of other classes are errors of the program, and keep their traceback. With the
+    environment variable ``RSN_MM_TRACEBACK`` all errors do.
 
     Args:
         command: What to do with the options.
@@ -65,6 +68,8 @@ def run_command(command: Callable[[argparse.Namespace], None], args: argparse.Na
         command(args)
         return
     except RsnMmError as error:
+        if os.environ.get(TRACEBACK):
+            raise
         status = getattr(error, 'exit_status', status)
         message = f'{error}{_hint(error, args)}'
     except OSError as error:
@@ -95,6 +100,8 @@ def _hint(error: RsnMmError, args: argparse.Namespace) -> str:
         return '; --resume goes on from there'
     if isinstance(error, BusyFolderError):
         return '; wait for it, or choose another --work-dir'
+    if isinstance(error, EntryError) and not isinstance(error.__cause__, RsnMmError):
+        return f' ({TRACEBACK}=1 shows where)'
     return ''
 
 
@@ -109,13 +116,15 @@ def build_runner(cfg: Config, verbose: bool = False) -> Runner:
     Raises:
         OptionError: If the environment variables of the launcher are missing.
         DataError: If the detections of a dataset are not a JSON file.
+        EntryError: If an entry of the config cannot be built.
     """
     for loop in ('train', 'val', 'test'):
         check_bbox_file((cfg.get(f'{loop}_dataloader') or {}).get('dataset') or {})
     distributed.prepare(cfg)
     kind = (cfg.get('log_processor') or {}).get('type')
     short = not verbose and kind in ('rsn_mm.LogProcessor', LogProcessor)
-    return (ScreenRunner if short else Runner).from_cfg(cfg)
+    with explained(cfg, everything=True):
+        return (ScreenRunner if short else Runner).from_cfg(cfg)
 
 
 def run(runner: Runner, job: str) -> dict:
@@ -131,18 +140,20 @@ def run(runner: Runner, job: str) -> dict:
     Raises:
         CommandError: If an ensemble is to be trained.
         DataError: Also where a dataset could not be built and its files tell why.
+        EntryError: If an entry of the config cannot be built.
     """
     if job == 'train' and is_ensemble(runner.cfg):
         raise CommandError('an ensemble is not trained: train its members, each with its config')
     try:
-        return getattr(runner, job)()
+        with explained(runner.cfg):
+            return getattr(runner, job)()
+    except EntryError as error:
+        _explain_files(runner, job, error)
+        raise
     except RsnMmError:
         raise
     except Exception as error:
-        for loop in LOOPS[job]:
-            # A loop that is still a config was not built.
-            if isinstance(getattr(runner, f'_{loop}_loop'), dict):
-                _explain(getattr(runner, f'_{loop}_dataloader')['dataset'], error)
+        _explain_files(runner, job, error)
         if runner.distributed and any(sign in str(error) for sign in SILENCE):
             raise CommandError(
                 'another process of this run has not answered for '
@@ -151,18 +162,32 @@ def run(runner: Runner, job: str) -> dict:
         raise
 
 
-def build_dataset(dataset_cfg: dict) -> object:
+def build_dataset(cfg: Config, phase: str) -> object:
     """Build a dataset of a config, in the default scope.
+
+    Args:
+        cfg: The config.
+        phase: ``'train'``, ``'val'`` or ``'test'``.
 
     Raises:
         DataError: If it could not be built and its files tell why.
+        EntryError: If an entry of the config cannot be built.
     """
+    dataset_cfg = cfg[f'{phase}_dataloader'].dataset
     check_bbox_file(dataset_cfg)
     try:
-        return DATASETS.build(dataset_cfg)
+        with explained(cfg):
+            return DATASETS.build(dataset_cfg)
     except Exception as error:
         _explain(dataset_cfg, error)
         raise
+
+
+def _explain_files(runner: Runner, job: str, error: Exception) -> None:
+    for loop in LOOPS[job]:
+        # A loop that is still a config was not built.
+        if isinstance(getattr(runner, f'_{loop}_loop'), dict):
+            _explain(getattr(runner, f'_{loop}_dataloader')['dataset'], error)
 
 
 def _explain(dataset_cfg: dict, error: Exception) -> None:

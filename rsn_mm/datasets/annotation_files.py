@@ -45,6 +45,14 @@ def describe_selection(dataset: BaseDataset) -> str | None:
     return _describe_coco(content, len(dataset)) if 'annotations' in content else None
 
 
+def image_sizes(dataset: BaseDataset) -> dict[int, tuple[int, int]]:
+    """Width and height of the images by their id, as a file in COCO's format says; or nothing."""
+    content = _load(dataset.ann_file) if str(dataset.ann_file).endswith('.json') else None
+    if not isinstance(content, dict):
+        return {}
+    return {image['id']: (image['width'], image['height']) for image in content['images']}
+
+
 def _load(path: str) -> Any:
     return json.loads(get_text(path))
 

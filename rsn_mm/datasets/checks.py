@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -136,7 +137,7 @@ def _check_samples(dataset: BaseDataset) -> set[str]:
             print_log(f'{source_of(dataset)}: looked at {i + 1} of {len(dataset)}', 'current')
     if problems:
         raise DataError(f'{source_of(dataset)}: {num_bad} of {len(dataset)} samples cannot be used:'
-                        + _listed(problems, num_bad))
+                        + listed(problems, num_bad))
     return images
 
 
@@ -152,16 +153,17 @@ def _check_images(dataset: BaseDataset, paths: Iterable[str]) -> None:
     missing = []
     for folder, names in folders.items():
         # One listing is faster than a look-up for each of 100,000 files.
-        listed = set(os.listdir(folder or '.')) if os.path.isdir(folder or '.') else set()
-        missing += [path for path in (os.path.join(folder, n) for n in sorted(names - listed))
+        present = set(os.listdir(folder or '.')) if os.path.isdir(folder or '.') else set()
+        missing += [path for path in (os.path.join(folder, n) for n in sorted(names - present))
                     if not os.path.isfile(path)]
     if missing:
         raise DataError(f'{source_of(dataset)}: {len(missing)} images do not exist:'
-                        + _listed(missing, len(missing))
+                        + listed(missing, len(missing))
                         + "\nCheck the dataset's data_root and data_prefix.")
 
 
-def _listed(lines: list[str], total: int) -> str:
+def listed(lines: list[str], total: int) -> str:
+    """The first of some lines, each below the other, and how many more there are."""
     shown = lines[:NUM_SHOWN]
     more = [f'... and {total - len(shown)} more'] if total > len(shown) else []
     return ''.join(f'\n  {line}' for line in shown + more)
@@ -172,13 +174,19 @@ def _listed(lines: list[str], total: int) -> str:
 
 def leaf_datasets(dataset: object) -> Iterator[BaseDataset]:
     """The datasets inside a wrapper such as ``ConcatDataset`` or ``RepeatDataset``."""
+    for leaf, _ in keyed_leaf_datasets(dataset, ''):
+        yield leaf
+
+
+def keyed_leaf_datasets(dataset: Any, key: str) -> Iterator[tuple[BaseDataset, str]]:
+    """As :func:`leaf_datasets`, each with its key in a config where ``dataset`` has this key."""
     if hasattr(dataset, 'datasets'):
-        for inner in dataset.datasets:
-            yield from leaf_datasets(inner)
+        for i, inner in enumerate(dataset.datasets):
+            yield from keyed_leaf_datasets(inner, f'{key}.datasets.{i}')
     elif hasattr(dataset, 'dataset'):
-        yield from leaf_datasets(dataset.dataset)
+        yield from keyed_leaf_datasets(dataset.dataset, f'{key}.dataset')
     else:
-        yield dataset
+        yield dataset, key
 
 
 def transforms_of(dataset: object) -> list:

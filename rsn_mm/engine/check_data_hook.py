@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpose.models.heads.base_head import BaseHead
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from rsn_mm.datasets.checks import (
     DataError,
@@ -18,8 +19,12 @@ from rsn_mm.datasets.checks import (
     transforms_of,
 )
 from rsn_mm.datasets.doubtful_labels import doubtful_labels
+from rsn_mm.datasets.image_files import look_at_headers
+from rsn_mm.errors import OptionError
 from rsn_mm.evaluation.coco import check_ground_truth
 from rsn_mm.registry import HOOKS
+
+from .trial import check_same_images, try_run
 
 
 @HOOKS.register_module()
@@ -27,14 +32,19 @@ class CheckDataHook(Hook):
     """Checks the datasets of a run against themselves and against the model, before it starts.
 
     What MMPose's datasets skip silently is logged in one line per dataset, and there is a warning
-    for labels that are probably mistakes. The first process checks and tells the others, so that
-    all of them stop.
+    for labels that are probably mistakes, and for images of another size than the file says. The
+    headers of all images are read for :data:`rsn_mm.datasets.image_files.TIME_LIMIT` seconds at
+    most. Then one sample goes through everything that the run will do: pipelines, loss, prediction
+    and metrics. The first process checks and tells the others, so that all of them stop.
 
     Raises:
-        DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; if the numbers of joints of
-            dataset and head, or the sizes of pipeline and head, differ; if an annotation file lacks
-            what COCO's evaluation needs; if a metric refuses the dataset in its ``check_dataset``;
-            and if one of validation in training has a ``result_file``.
+        DataError: See :func:`rsn_mm.datasets.checks.check_dataset`; if an image file is empty or
+            no image; if the numbers of joints of dataset and head, or the sizes of pipeline and
+            head, differ; if an annotation file lacks what COCO's evaluation needs; if a metric
+            refuses the dataset in its ``check_dataset``; and if one of validation in training has
+            a ``result_file``.
+        OptionError: See :func:`rsn_mm.engine.trial.try_run`; and if a metric has the annotations
+            of other images.
     """
 
     priority = 'VERY_HIGH'
@@ -42,29 +52,37 @@ class CheckDataHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Check the datasets of the loops that are built; the others are not run."""
         outcome: list[str | None] = [None]
+        cause: DataError | OptionError | None = None
         if is_main_process():
             try:
                 self._check(runner)
             except Exception as error:  # of any kind, lest the others wait forever
                 outcome = [str(error)]
-                if not isinstance(error, DataError):
+                if not isinstance(error, (DataError, OptionError)):
                     broadcast_object_list(outcome)
                     raise
+                cause = error
         broadcast_object_list(outcome)
         if outcome[0] is not None:
-            raise DataError(outcome[0])
+            raise (DataError if cause is None else type(cause))(outcome[0]) from (
+                cause and cause.__cause__)
 
     def _check(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         heads = [module for module in model.modules() if isinstance(module, BaseHead)]
         for mode, dataset, evaluator in _datasets(runner):
+            prefix = 'val' if mode == 'Validation' else 'test'
             for leaf in leaf_datasets(dataset):
                 runner.logger.info(f'{mode} data, {check_dataset(leaf)}')
-                for line in doubtful_labels(leaf):
-                    runner.logger.warning(f'{mode} data, {line}')
+                headers = look_at_headers(leaf)
+                if headers is not None:
+                    runner.logger.info(f'{mode} data, {headers.summary()}')
+                for line in (*doubtful_labels(leaf), headers and headers.doubts()):
+                    if line is not None:
+                        runner.logger.warning(f'{mode} data, {line}')
             for head in heads:
                 check_head(head, dataset, getattr(model, 'test_cfg', None), mode)
-            for metric in getattr(evaluator, 'metrics', ()):
+            for i, metric in enumerate(getattr(evaluator, 'metrics', ())):
                 if (mode == 'Validation' and hasattr(runner._train_loop, 'dataloader')
                         and getattr(metric, 'result_file', None) is not None):
                     raise DataError(
@@ -72,8 +90,12 @@ class CheckDataHook(Hook):
                         'training validates many times: set it in test_evaluator, and test the '
                         'checkpoint')
                 check_ground_truth(metric)
+                if type(evaluator) is Evaluator:  # and not one for several datasets
+                    check_same_images(metric, dataset, f'{prefix}_evaluator.{i}')
                 if hasattr(metric, 'check_dataset'):
                     metric.check_dataset(dataset)
+        if not isinstance(runner.model, FullyShardedDataParallel):  # no process has all weights
+            try_run(runner, model)
 
 
 def _datasets(runner: Runner) -> Iterator[tuple[str, object, Evaluator | None]]:

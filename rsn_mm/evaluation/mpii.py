@@ -66,6 +66,9 @@ class MpiiPCKh(MpiiPCKAccuracy):
         self.result_file = result_file
         self.format_only = format_only
 
+    #: All that may be measured.
+    names = (*(f'{group} PCK' for group in GROUPS), MEAN, MEAN_STRICT)
+
     def check_dataset(self, dataset: BaseDataset) -> None:
         """Refuse data that this metric cannot measure, before anything is computed.
 

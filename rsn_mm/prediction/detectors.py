@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from rsn_mm.checkpoints.fitting import NUM_SHOWN, read_parameters
+from rsn_mm.configuration import explained
 from rsn_mm.errors import CheckpointError, OptionError
 
 from .frames import Frame
@@ -39,8 +40,9 @@ def build_detector(cfg: Config, checkpoint: str | Path,
     with warnings.catch_warnings():
         # Nothing is drawn, so palettes and backends do not matter; class names do.
         warnings.filterwarnings('ignore', 'palette does not exist|Failed to add .*VisBackend')
-        detector = DetInferencer(cfg, str(checkpoint), device=device and str(device),
-                                 show_progress=False)
+        with explained(cfg):
+            detector = DetInferencer(cfg, str(checkpoint), device=device and str(device),
+                                     show_progress=False)
     # mmdet loads what fits and leaves the rest random. Parameters that it renames are no problem.
     problems = load_problems(detector.model, parameters)
     if problems:

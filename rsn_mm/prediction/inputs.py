@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,11 @@ from rsn_mm.datasets.checks import has_extent
 from rsn_mm.errors import MissingFileError, OptionError, OptionTypeError
 
 from .frames import Frame
+
+#: NumPy's kinds of arrays of integers and real numbers, and what messages call others.
+NUMERIC = 'iuf'
+KINDS = {'U': 'strings', 'S': 'bytes', 'c': 'complex numbers', 'b': 'truth values',
+         'O': 'objects', 'M': 'dates', 'm': 'durations'}
 
 Image = str | Path | np.ndarray | Frame
 #: (N, 4) x1, y1, x2, y2, or (N, 5) with a score as the last column; ``None`` is the whole image.
@@ -88,8 +94,15 @@ def _of_one_image(boxes: object) -> bool:
 
 def _numbers(values: object) -> np.ndarray:
     if isinstance(values, Tensor):
-        values = values.numpy(force=True)
-    return np.asarray(values, dtype=np.float32)
+        values = values.detach().resolve_conj().cpu()
+        values = (values.float() if values.is_floating_point() else values).numpy()
+    array = np.asarray(values)
+    if array.dtype.kind == 'O' and all(isinstance(each, Real) for each in array.flat):
+        array = array.astype(np.float64)
+    if array.size and array.dtype.kind not in NUMERIC:
+        # NumPy would read numbers out of strings, and drop the imaginary part of complex ones.
+        raise TypeError(f'found {KINDS.get(array.dtype.kind, array.dtype)}')
+    return array.astype(np.float32)
 
 
 def as_scored_boxes(image: str, boxes: Boxes) -> np.ndarray | None:

@@ -112,10 +112,7 @@ class Job:
             for source in islice(inputs, journal.inputs_done):
                 names.add(source.name)
                 pictures(source)
-            if journal.inputs_done and names.checksum() != journal.names_checksum:
-                raise ExistingFileError(
-                    f'{journal.path} is what an interrupted run with other inputs has left: its '
-                    f'first {journal.inputs_done} have other names or another order')
+            journal.require_same(names)
             advance(names.count)
             for group in self.steps.run(inputs):
                 for item in group:

@@ -21,6 +21,12 @@ SETTINGS, DONE = 'settings', 'inputs_done'
 CHECKSUM = 'names_sha256'
 
 
+def file_stamp(path: str) -> list:
+    """A path with the size and the time of its file, which tell whether it has changed."""
+    found = os.stat(path) if os.path.isfile(path) else None
+    return [path, found and [found.st_size, found.st_mtime_ns]]
+
+
 class Names:
     """The number of inputs, and a checksum of their names in order."""
 
@@ -105,6 +111,20 @@ class Journal:
             return 0
         raise ExistingFileError(f'{self.path} is there already, and is not what an interrupted run '
                                 'has left')
+
+    def require_same(self, names: Names) -> None:
+        """Refuse to go on with other inputs.
+
+        Args:
+            names: Of as many inputs as are done.
+
+        Raises:
+            ExistingFileError: If they are not those that are done.
+        """
+        if self.inputs_done and names.checksum() != self.names_checksum:
+            raise ExistingFileError(
+                f'{self.path} is what an interrupted run with other inputs has left: its first '
+                f'{self.inputs_done} have other names or another order')
 
     def add(self, record: Record) -> None:
         """Write a record.

@@ -15,7 +15,7 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 
 from rsn_mm.checkpoints.contents import meta_of, read_weights
 from rsn_mm.checkpoints.fitting import check_fit, load_converted
-from rsn_mm.configuration import read_config
+from rsn_mm.configuration import check_values, explained, read_config
 from rsn_mm.errors import OptionError, OptionTypeError
 from rsn_mm.export.estimator import ExportedEstimator, in_runtime, is_exported_file
 from rsn_mm.models import MultiStageRSNHead
@@ -58,6 +58,7 @@ def load(config: str | Path | Config, checkpoint: str | Path | None, device: tor
     if checkpoint is None:
         config, checkpoint = _files_of(config)
     cfg = config if isinstance(config, Config) else read_config(config)
+    check_values(cfg)
     init_default_scope(cfg.get('default_scope') or 'mmpose')
     load_image, cut_out = _pipeline(cfg)
     estimator = _build(cfg, heatmaps)
@@ -119,7 +120,8 @@ def _pipeline(cfg: Config) -> tuple[LoadImage, Compose]:
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     if 'pipeline' not in dataset:
         raise OptionError('Predictor: the config has no test_dataloader.dataset.pipeline')
-    load, *cut_out = Compose(dataset['pipeline']).transforms
+    with explained(cfg):
+        load, *cut_out = Compose(dataset['pipeline']).transforms
     if not isinstance(load, LoadImage):
         raise OptionError(f'Predictor: the test pipeline begins with {type(load).__name__}, '
                           'expected LoadImage')
@@ -129,7 +131,9 @@ def _pipeline(cfg: Config) -> tuple[LoadImage, Compose]:
 def _build(cfg: Config, heatmaps: bool) -> TopdownPoseEstimator:
     model_cfg = model_config(cfg)
     model_cfg.test_cfg = {**(model_cfg.get('test_cfg') or {}), 'output_heatmaps': heatmaps}
-    estimator = revert_sync_batchnorm(build_pose_estimator(model_cfg))
+    with explained(Config(dict(model=model_cfg, default_scope=cfg.get('default_scope')),
+                          filename=cfg.filename)):
+        estimator = revert_sync_batchnorm(build_pose_estimator(model_cfg))
     if not isinstance(estimator, TopdownPoseEstimator) or not estimator.with_head:
         raise OptionTypeError(f'Predictor: the model is a {type(estimator).__name__}, expected a '
                               'TopdownPoseEstimator with a head')

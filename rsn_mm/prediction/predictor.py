@@ -183,7 +183,7 @@ class Predictor:
                           'train on whole images (docs/custom.md).', stacklevel=2)
         boxes = as_scored_boxes(name, boxes_xyxy)
         loaded = self._load_image(
-            dict(img_path=image) if isinstance(image, str) else dict(img=image))
+            dict(img_path=image) if isinstance(image, str) else dict(img=image, img_path=name))
         height, width = loaded['img'].shape[:2]
         return [self._cut_out({
             **loaded, 'bbox': box[None, :4], 'bbox_score': box[4:], **self.dataset_meta})

@@ -87,8 +87,10 @@ def test_the_codecs_must_be_of_one_kind(head):
 
 
 @pytest.fixture
-def runner(head):
+def runner(head, monkeypatch):
     """A runner whose training and validation loops are built, and whose test loop is not."""
+    monkeypatch.setattr(check_data_hook, 'try_run', lambda runner, model: None)
+    monkeypatch.setattr(check_data_hook, 'look_at_headers', lambda dataset: None)
     model = nn.Module()
     model.head = head
     lines = []

@@ -436,7 +436,12 @@ BOX = [10, 20, 30, 40]
     ([WIDE, HIGH], WIDE_BOXES[:2], ValueError, r'image 0: boxes of shape \(4,\), expected'),
     (WIDE, [[1, 2, 3]], ValueError, r'image 0: boxes of shape \(1, 3\), expected \(N, 4\)'),
     (WIDE, [[BOX, [1, 2]]], ValueError, 'image 0: boxes are not an array of numbers'),
-    (WIDE, [['a']], ValueError, 'image 0: boxes are not an array of numbers'),
+    (WIDE, [['a']], ValueError, 'image 0: boxes are not an array of numbers: found strings'),
+    (WIDE, [['10', '20', '30', '40']], ValueError, 'image 0: .* of numbers: found strings'),
+    (WIDE, [[10 + 1j, 20, 30, 40]], ValueError, 'image 0: .*of numbers: found complex numbers'),
+    (WIDE, torch.tensor([[10 + 1j, 20, 30, 40]]), ValueError, 'found complex numbers'),
+    (WIDE, np.array([BOX], bool), ValueError, 'image 0: .* of numbers: found truth values'),
+    (WIDE, [[10, 20, None, 40]], ValueError, 'image 0: .* of numbers: found objects'),
     # what is in them
     (WIDE, [BOX, [10, NAN, 30, 40]], ValueError, r'image 0: box 1 is \[10.0, nan, .* finite'),
     (WIDE, [[10, 20, np.inf, 40]], ValueError, 'image 0: box 0 .* expected finite numbers'),
@@ -450,6 +455,11 @@ BOX = [10, 20, 30, 40]
 def test_bad_images_and_boxes_are_named(predictor, images, boxes, error, message):
     with pytest.raises(error, match=message):
         predictor(images, boxes)
+
+
+def test_a_picture_without_a_file_has_a_name_in_warnings(predictor):
+    with pytest.warns(UserWarning, match='^image 1: person box of width and height'):
+        predictor([HIGH, WIDE], [[BOX], [[10, 20, 30, 20]]])
 
 
 @pytest.mark.parametrize('batch_size', [0, -1, 2.5, True, None])

@@ -235,6 +235,16 @@ def test_ops_that_are_not_there_are_named(run, tmp_path, monkeypatch):
     def missing(*args):
         raise MissingOpError('the op roi_align_forward of mmcv is compiled code')
 
-    monkeypatch.setattr('rsn_mm.cli.detect_persons.detect', missing)
+    monkeypatch.setattr('rsn_mm.prediction.detectors.Detector.find', missing)
     error = detect(run, run / 'persons.json', tmp_path / 'out.json')
     assert 'error: the op roi_align_forward of mmcv is compiled' in error
+
+
+def test_broken_images_can_be_skipped(run, persons, tmp_path, capsys):
+    (tmp_path / 'images').mkdir()
+    shutil.copy(run / '005.png', tmp_path / 'images' / '5.png')
+    (tmp_path / 'images' / '6.png').write_bytes(b'')
+    args = (run, tmp_path / 'images', tmp_path / 'out.json')
+    assert detect(*args, '--skip-errors') == 3
+    assert 'of 2 images, 1 skipped: ' in capsys.readouterr().out
+    assert {p['image_id'] for p in json.loads((tmp_path / 'out.json').read_text())} == {5}

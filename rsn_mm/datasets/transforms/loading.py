@@ -1,5 +1,7 @@
 """Loads images, and refuses truncated ones."""
 
+import warnings
+
 import cv2
 import mmcv
 import mmengine.fileio as fileio
@@ -8,6 +10,8 @@ import numpy as np
 
 from rsn_mm.errors import DataError, OptionError
 from rsn_mm.registry import TRANSFORMS
+
+from .decoder_warnings import decoder_warnings
 
 JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 PNG_START, PNG_END = b'\x89PNG', b'IEND'
@@ -38,6 +42,8 @@ def decode_image(data: bytes, path: str, flag: str = 'color',
             transparent, CMYK and 16-bit images too.
         backend: ``backend`` of ``mmcv.imfrombytes``.
 
+    A damage that the decoder reports and decodes all the same is a warning with the path.
+
     Raises:
         DataError: If the file is empty, truncated or not an image.
     """
@@ -46,11 +52,16 @@ def decode_image(data: bytes, path: str, flag: str = 'color',
     if is_truncated(data):
         raise DataError(f'{path}: truncated image of {len(data)} bytes; fetch the file again')
     try:
-        img = mmcv.imfrombytes(data, flag=flag, backend=backend)
+        with decoder_warnings() as damage:
+            img = mmcv.imfrombytes(data, flag=flag, backend=backend)
     except cv2.error as error:
         raise DataError(f'{path}: cannot be decoded ({error.err or error})') from error
+    said = f' ({"; ".join(damage)})' if damage else ''
     if img is None:
-        raise DataError(f'{path}: {len(data)} bytes that are not an image')
+        raise DataError(f'{path}: {len(data)} bytes that are not an image{said}')
+    if damage:
+        warnings.warn(f'{path}: the image is damaged, and parts of it may be gray or '
+                      f'shifted{said}', stacklevel=2)
     return img
 
 

@@ -1,10 +1,14 @@
 """Truncated and unreadable images are refused."""
 
+import os
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from rsn_mm.datasets.transforms import LoadImage
+from rsn_mm.datasets.transforms.decoder_warnings import decoder_warnings
 
 
 def write(path, extension: str, keep: float = 1., tail: bytes = b'') -> str:
@@ -62,3 +66,27 @@ def test_empty_files_cannot_be_ignored():
 def test_an_image_that_is_there_already_is_kept():
     image = np.zeros((4, 5, 3), np.uint8)
     assert LoadImage().transform(dict(img=image))['img_shape'] == (4, 5)
+
+
+def test_damage_that_the_decoder_only_warns_of_is_named(tmp_path, capfd):
+    """The decoder's own line does not say which file it is about."""
+    path = tmp_path / 'damaged.jpg'
+    data = bytearray(Path(write(path, '.jpg')).read_bytes())
+    data[len(data) // 2:len(data) // 2 + 40] = np.random.default_rng(1).bytes(40)
+    path.write_bytes(data)
+    with pytest.warns(UserWarning, match=r'damaged\.jpg: the image is damaged.*Corrupt JPEG data'):
+        assert LoadImage().transform(dict(img_path=str(path)))['img'].shape == (40, 50, 3)
+    assert 'Corrupt' not in capfd.readouterr().err
+    path = tmp_path / 'damaged.png'
+    data = bytearray(Path(write(path, '.png')).read_bytes())
+    data[len(data) // 2] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r'damaged\.png: .* not an image \(libpng error: IDAT'):
+        LoadImage().transform(dict(img_path=str(path)))
+
+
+def test_what_others_write_meanwhile_is_not_lost(capfd):
+    with decoder_warnings() as damage:
+        os.write(2, b'first\nCorrupt JPEG data: bad\n50% done')
+    assert damage == ['Corrupt JPEG data: bad']
+    assert capfd.readouterr().err == 'first\n50% done'
