@@ -243,7 +243,8 @@ def check_configs(options: dict) -> None:
     """Read every config among the options of a command, and find what --cfg-options change."""
     values = [value for option in options.values()
               for value in (option if isinstance(option, list) else [option])]
-    configs = [Config.fromfile(value) for value in map(str, values) if value.endswith('.py')]
+    configs = [Config.fromfile(value) for value in map(str, values)
+               if value.endswith('.py') and '::' not in value]
     for key in options.get('cfg_options') or {}:
         for node in configs:
             for part in key.split('.')[:-1]:

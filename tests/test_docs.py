@@ -365,6 +365,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('pip install -e .', parse),
         ('pip wheel --no-deps', parse),
         ('pip install -r requirements/torch.txt', parse),
+        ('rsn-mm run mmpose::demo/inferencer_demo.py', parse),
         ('pip uninstall -y mmcv-lite', parse),
     ],
     'docs/mixing.md': [

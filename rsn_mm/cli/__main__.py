@@ -23,6 +23,7 @@ COMMANDS = {
     'flops': 'get_flops',
     'heatmaps': 'plot_heatmaps',
     'models': 'models',
+    'run': 'run',
     'synthesize': 'make_synthetic',
     'weights': 'plot_branch_weights',
 }

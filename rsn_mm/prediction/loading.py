@@ -131,8 +131,9 @@ def _pipeline(cfg: Config) -> tuple[LoadImage, Compose]:
 def _build(cfg: Config, heatmaps: bool) -> TopdownPoseEstimator:
     model_cfg = model_config(cfg)
     model_cfg.test_cfg = {**(model_cfg.get('test_cfg') or {}), 'output_heatmaps': heatmaps}
+    # With a text, Config does not read the file, which may be gone.
     with explained(Config(dict(model=model_cfg, default_scope=cfg.get('default_scope')),
-                          filename=cfg.filename)):
+                          cfg_text=cfg.text or '\n', filename=cfg.filename)):
         estimator = revert_sync_batchnorm(build_pose_estimator(model_cfg))
     if not isinstance(estimator, TopdownPoseEstimator) or not estimator.with_head:
         raise OptionTypeError(f'Predictor: the model is a {type(estimator).__name__}, expected a '
