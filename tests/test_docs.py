@@ -399,6 +399,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('.venv/bin/python tools/export.py', partial(run, before=demo_results)),
         ('.venv/bin/python demo/onnx_predict.py model.onnx', run),
         ('from rsn_mm.apis import Predictor', python),
+        ('.venv/bin/python demo/serve.py', parse),
         ('trtexec --onnx=model.onnx', of_other_software),
         ('import coremltools', of_other_software),
     ],
@@ -407,6 +408,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('.venv/bin/rsn-mm predict data/synthetic_rsn18/val/images', partial(
             run, before=demo_results)),
         ('.venv/bin/rsn-mm models', run),
+        ('.venv/bin/python demo/app.py', parse),
         ('from rsn_mm.apis import Predictor', partial(
             python, before=demo_results, after=check_demo_box)),
         ('entries = predictor(images, boxes', partial(python, before=two_images)),

@@ -102,7 +102,8 @@ def environment() -> dict:
 def call(tool: str, *args: object) -> str | int | None:
     """Run a tool, or a Python file of the repository, in this process; returns its exit."""
     path = str(ROOT / (tool if '/' in tool else f'tools/{tool}'))
-    with mock.patch.object(sys, 'argv', [path, *map(str, args)]):
+    with mock.patch.object(sys, 'argv', [path, *map(str, args)]), \
+            mock.patch.object(sys, 'path', [os.path.dirname(path), *sys.path]):
         try:
             runpy.run_path(path, run_name='__main__')
         except SystemExit as exit_:
