@@ -165,6 +165,7 @@ def predict(args: argparse.Namespace) -> None:
     check_video_options(args)
     names = [f'camera {videos}'] if isinstance(videos, int) else videos
     outputs = VideoOutputs(args, names, RESULTS, FOLDER)
+    outputs.check(args.force)
     people = people_of(args)
     predictor = predictor_of(args)
     drawer = drawer_of(args, predictor) if outputs.drawings else None

@@ -16,7 +16,7 @@ from rsn_mm.prediction.formats import check_format
 from rsn_mm.prediction.journal import file_stamp
 from rsn_mm.prediction.people import People
 from rsn_mm.video import Camera, VideoReader
-from rsn_mm.video.job import SMOOTHING, VideoJob
+from rsn_mm.video.job import SMOOTHING, VideoJob, journal_path
 from rsn_mm.video.tracking import METHODS
 from rsn_mm.video.writer import CONTAINERS
 
@@ -95,9 +95,10 @@ class VideoOutputs:
                    for video in videos):
                 raise CommandError(f'{path} is an input; choose another name for what is written')
 
-    def check(self, goes_on: bool, overwrite: bool) -> None:
-        """Refuse files that cannot be written or would be written over."""
+    def check(self, overwrite: bool) -> None:
+        """Refuse what cannot be written or would be written over, except by a job that goes on."""
         check_format(self.results)
+        goes_on = journal_path(self.results, 0).exists()
         try:
             check_new_file(self.results, 'results', overwrite=overwrite or goes_on)
             for path in self.drawings.values():
@@ -125,7 +126,6 @@ def predict_videos(args: argparse.Namespace, videos: Sequence[str] | int, output
     job = VideoJob(predictor, people, outputs.results, args.detect_every or never, tracking,
                    args.smooth, drawer, outputs.drawings, args.skip_errors)
     settings |= dict(detect_every=job.detect_every, track=tracking, smooth=args.smooth)
-    outputs.check(any(path.exists() for path in job.journal_paths(1)), args.force)
     if isinstance(videos, int):
         camera = Camera(videos)
         with_camera = settings | dict(process=os.getpid())

@@ -47,6 +47,16 @@ RATE, END = 'frames_per_second', 'end'
 Finished = tuple[TrackedFrame | None, Record]
 
 
+def journal_path(results: Path, number: int) -> Path:
+    """File of what is done in a video while a job has not ended.
+
+    Args:
+        results: File of the poses.
+        number: Number of the video, from 0. The file of the first one is the last to be removed.
+    """
+    return results.with_name(f'{results.name}.{number}{JOURNAL_ENDING}')
+
+
 @dataclass(frozen=True)
 class VideoSummary:
     """What a job has done: numbers of frames, of people in them, and of skipped videos."""
@@ -85,11 +95,6 @@ class VideoJob:
     drawings: Mapping[str, Path] | None = None
     skip_errors: bool = False
 
-    def journal_paths(self, count: int) -> list[Path]:
-        """Files of what is done while the job has not ended, one for each of the videos."""
-        return [self.results.with_name(f'{self.results.name}.{i}{JOURNAL_ENDING}')
-                for i in range(count)]
-
     def run(self, videos: Sequence[str], settings: Mapping[str, Any], restart: bool,
             advance: Callable[[int], None]) -> VideoSummary:
         """Do the job on videos, or what an interrupted run has left of it.
@@ -105,8 +110,9 @@ class VideoJob:
                 interrupted run with other settings. What is done is kept, except by ``restart``.
         """
         with ExitStack() as stack:
-            journals = [stack.enter_context(closing(Journal(path, settings, restart)))
-                        for path in self.journal_paths(len(videos))]
+            journals = [stack.enter_context(closing(Journal(
+                journal_path(self.results, number), settings, restart)))
+                for number in range(len(videos))]
             for video, journal in zip(videos, journals):
                 self._find(video, journal, advance)
 
@@ -135,7 +141,7 @@ class VideoJob:
         Raises:
             RsnMmError: If an output cannot be written.
         """
-        path, = self.journal_paths(1)
+        path = journal_path(self.results, 0)
         drawing = (self.drawings or {}).get(camera.name)
         with ExitStack() as stack:
             journal = stack.enter_context(closing(Journal(path, settings, restart)))
