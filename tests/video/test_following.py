@@ -115,7 +115,7 @@ def test_memory_is_flat_from_file_to_file(tmp_path):
     with VideoWriter(tmp_path / 'video.mp4') as video:
         for i in range(count):
             video.write(frame_with((30 + i % 250, 100), (320, 240)), i / 25)
-    for _ in range(3):  # the first times, what is reserved once
+    for _ in range(5):
         peaks.append(0)
         followed = follow(VideoReader(tmp_path / 'video.mp4'), predict, detect_every=5,
                           tracker=Tracker())
@@ -124,5 +124,6 @@ def test_memory_is_flat_from_file_to_file(tmp_path):
                 video.write(frame.image, frame.seconds)
                 peaks[-1] = max(peaks[-1], resident_bytes())
         assert frame.index == count - 1
-    # The images of one pass are 46 million bytes.
-    assert peaks[2] - peaks[1] < 15_000_000
+    # The images of one pass are 46 million bytes. If they stayed, every pass would show it; what is
+    # reserved once, here or by the tests before, shows in some.
+    assert min(np.diff(peaks)) < 15_000_000
