@@ -13,6 +13,8 @@ COMMANDS = {
     'train': 'train',
     'test': 'test',
     'predict': 'predict',
+    'analyze': 'analyze',
+    'benchmark': 'benchmark',
     'browse': 'browse_dataset',
     'compare': 'compare',
     'config': 'print_config',

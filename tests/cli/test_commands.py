@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 from rsn_mm.cli import __main__ as rsn_mm_command
+from rsn_mm.cli import benchmark
 from rsn_mm.cli.running import run_command
 from rsn_mm.errors import CommandError, DataError
 from tests.tools.tiny_run import ROOT, spawn
@@ -111,3 +112,22 @@ def test_success_does_not_end_the_process():
     seen = []
     run_command(seen.append, argparse.Namespace(number=3), 'tool.py')
     assert seen == [argparse.Namespace(number=3)]
+
+
+def test_analyze_hands_its_options_on(capsys, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['rsn-mm'])
+    assert exit_of(rsn_mm_command.main, ['analyze', 'flops', '--help']) == 0
+    assert capsys.readouterr().out.startswith('usage: rsn-mm analyze flops [-h]')
+    assert exit_of(rsn_mm_command.main, ['analyze', 'flop']) == 2
+    assert "invalid choice: 'flop'" in capsys.readouterr().err
+
+
+def test_the_benchmark_is_run_from_anywhere_in_the_repository(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, 'argv', ['rsn-mm'])
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    assert '--rounds 0: expected 1 or more' in exit_of(
+        rsn_mm_command.main, ['benchmark', '--rounds', '0'])
+    monkeypatch.setattr(benchmark, 'REPOSITORY', tmp_path)
+    assert 'is a part of the repository and not of the wheel' in exit_of(
+        rsn_mm_command.main, ['benchmark'])
