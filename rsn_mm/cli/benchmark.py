@@ -1,6 +1,7 @@
 """Time training and prediction against MMPose, side by side."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,7 +12,6 @@ from rsn_mm.errors import CommandError
 
 from .running import run_command
 
-PROGRAM = 'rsn-mm benchmark'
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -23,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
 def benchmark(args: argparse.Namespace) -> None:
     """Run the benchmark of the repository."""
     module = _module()
-    sys.argv = [PROGRAM, *args.arguments]  # argparse names the program by it
+    sys.argv[1:] = args.arguments
     module.main()
 
 
@@ -39,4 +39,5 @@ def _module() -> ModuleType:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    run_command(benchmark, argparse.Namespace(arguments=arguments), PROGRAM)
+    run_command(benchmark, argparse.Namespace(arguments=arguments),
+                os.path.basename(sys.argv[0]))

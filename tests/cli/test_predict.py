@@ -179,13 +179,6 @@ def test_agrees_with_mmposes_inference_and_test(here, monkeypatch, flip, joints,
             found[..., :2], [tested[each['image_id']] for each in boxes], atol=1e-2)
 
 
-def test_another_runtime_finds_the_same(here, expected):
-    assert command(here, '--runtime', 'onnxruntime', '--output', 'out.jsonl') == 0
-    found = keypoints(lines('out.jsonl')).reshape(-1, JOINTS, 3)
-    np.testing.assert_allclose(
-        found[..., :2], np.concatenate([people.keypoints for people in expected]), atol=1e-2)
-
-
 def test_whole_images_and_a_list(here, monkeypatch):
     paths = [str(here / 'photos' / f'{i:03d}.png') for i in (3, 1)]
     monkeypatch.setattr(sys, 'stdin', iter(f'{path}\n' for path in paths))

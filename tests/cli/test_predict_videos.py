@@ -194,7 +194,7 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize('at', [0, 3, 26, 29, 40])
+@pytest.mark.parametrize('at', [3, 40])  # in the first video and in the second
 def test_an_interrupted_run_goes_on_to_the_same_end(here, detector, monkeypatch, at):
     options = ('--detect-every', '4', '--smooth', 'savgol')
     clips = (here / 'clip.mkv', os.path.relpath(here / 'clip.mkv'))

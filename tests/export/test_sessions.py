@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from rsn_mm.apis import Predictor, export_onnx
+from rsn_mm.cli import predict
 from rsn_mm.cli.export import main
 from rsn_mm.compat.stack import StackError
 from rsn_mm.errors import ExportError, MissingFileError, OptionError
@@ -66,6 +67,18 @@ def test_an_exported_file_predicts_the_same_people(folder, people, runtime):
 def test_a_checkpoint_is_exported_on_the_way(folder, people):
     assert_same(Predictor(folder / 'tiny.py', folder / 'tiny.pth',
                           runtime='onnxruntime')(IMAGE, BOXES)[0], people)
+
+
+def test_the_command_predicts_the_same_people(folder, people, tmp_path):
+    boxes = [dict(image_id='image.png', category_id=1, score=1.,
+                  bbox=[x1, y1, x2 - x1, y2 - y1]) for x1, y1, x2, y2 in BOXES.tolist()]
+    (tmp_path / 'boxes.json').write_text(json.dumps(boxes))
+    predict.main([str(arg) for arg in (
+        folder / 'image.png', '--boxes', tmp_path / 'boxes.json', '--runtime', 'onnxruntime',
+        '--model', folder / 'tiny.py', folder / 'tiny.onnx', '--output', tmp_path / 'found.jsonl')])
+    record = json.loads((tmp_path / 'found.jsonl').read_text())
+    np.testing.assert_allclose([person['keypoints'] for person in record['people']],
+                               np.dstack([people.keypoints, people.keypoint_scores]), atol=.01)
 
 
 def test_heatmaps_and_images_normalized_before(folder, people):
