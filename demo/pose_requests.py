@@ -1,4 +1,4 @@
-"""What a request to the server may hold, and what it is answered; nothing here needs a server."""
+"""What the demos accept from strangers, and what they answer; nothing here needs a server."""
 
 import base64
 import binascii
@@ -72,12 +72,29 @@ def _image(text: Any, limits: Limits) -> np.ndarray:
         raise RequestError(f'image is {_kind(text)}, expected the content of an image file in '
                            'base64')
     if len(text) * 3 // 4 > limits.image_bytes:
-        raise RequestError(f'image has {len(text) * 3 // 4} bytes, expected at most '
-                           f'{limits.image_bytes}', TOO_LARGE)
+        raise _too_many_bytes(len(text) * 3 // 4, limits)
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise RequestError(f'image is not base64: {error}') from error
+    return read_image(data, limits)
+
+
+def read_image(data: bytes, limits: Limits) -> np.ndarray:
+    """Decode an image file of a stranger.
+
+    Args:
+        data: The content of the file.
+        limits: The largest that is accepted.
+
+    Returns:
+        (H, W, 3) uint8 in BGR.
+
+    Raises:
+        RequestError: If it is too large, truncated or not an image.
+    """
+    if len(data) > limits.image_bytes:
+        raise _too_many_bytes(len(data), limits)
     try:  # the header is read before anything is decoded
         width, height = Image.open(BytesIO(data)).size
     except Image.DecompressionBombError as error:
@@ -107,7 +124,11 @@ def _boxes(boxes: Any, limits: Limits) -> np.ndarray | None:
         if not numbers or len(box) != len(boxes[0]):
             raise RequestError(f'box {i} of boxes: expected four numbers x1, y1, x2, y2, or with a '
                                'score for all boxes')
-    return np.array(boxes, np.float64).reshape(len(boxes), -1) if boxes else np.zeros((0, 4))
+    try:
+        return np.array(boxes, np.float64).reshape(len(boxes), -1) if boxes else np.zeros((0, 4))
+    except OverflowError as error:  # integers in JSON have any number of digits
+        raise RequestError('boxes has a number of more than 308 digits, expected image pixels'
+                           ) from error
 
 
 def answers(predictor: Predictor, requests: Sequence[Read | RequestError], batch_size: int
@@ -146,6 +167,11 @@ def _answer(image: np.ndarray, people: InstanceData) -> dict | RequestError:
     except RsnMmError as error:
         return RequestError(str(error), FAILED)
     return {key: record[key] for key in ('width', 'height', 'people')}
+
+
+def _too_many_bytes(count: int, limits: Limits) -> RequestError:
+    return RequestError(f'image has {count} bytes, expected at most {limits.image_bytes}',
+                        TOO_LARGE)
 
 
 def _kind(value: Any) -> str:

@@ -8,6 +8,7 @@ request.json holds {"image": "... the file in base64 ...", "boxes": [[x1, y1, x2
 """
 
 import argparse
+import signal
 
 from pose_requests import Limits
 
@@ -48,6 +49,8 @@ def main() -> None:
     if args.batch_size < 2:
         parser.error(f'--batch-size {args.batch_size}: expected 2 or more')
     from pose_server import build_server
+    # LitServe would end without its workers, which would go on answering.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     build_server(args).run(host=args.host, port=args.port, generate_client_file=False,
                            num_api_servers=1)
 

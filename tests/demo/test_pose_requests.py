@@ -10,8 +10,8 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
+from pose_requests import Limits, RequestError, answers, read_request
 
-from demo.pose_requests import Limits, RequestError, answers, read_request
 from rsn_mm.apis import Predictor
 from tests import golden
 from tests.tools.tiny_run import write_run
@@ -71,6 +71,7 @@ def test_what_is_read():
     (dict(image=IMAGE, boxes=[[1, 2, 3, '4']]), 400, 'box 0 of boxes'),
     (dict(image=IMAGE, boxes=[[1, 2, 3, None]]), 400, 'box 0 of boxes'),
     (dict(image=IMAGE, boxes=[[1, 2, 3, True]]), 400, 'box 0 of boxes'),
+    (dict(image=IMAGE, boxes=[[10**400, 2, 3, 4]]), 400, 'boxes has a number of more than 308'),
     (dict(image=IMAGE, boxes=[[1, 2, 3, 4]] * 4), 413, 'boxes has 4 boxes, expected at most 3'),
 ])
 def test_what_is_refused(request_, status, message):
