@@ -31,23 +31,25 @@ CALIBRATION_STEPS = 3
 
 @dataclass(frozen=True)
 class Case:
-    """A network that both sides have, which is the variant "released".
+    """A network that both sides have: MMPose's RSN is our variant "released".
 
     Args:
-        depth: 18 or 50.
+        depth: 18 or 50; of MSPN only 50.
         stages: Number of stages.
         size_wh: Size of the input in pixels.
         joints: Number of joints K.
+        family: ``'RSN'`` or ``'MSPN'``.
     """
 
     depth: int = 18
     stages: int = 1
     size_wh: tuple[int, int] = (192, 256)
     joints: int = 17
+    family: str = 'RSN'
 
     def __str__(self) -> str:
         stages = f'{self.stages}x ' if self.stages > 1 else ''
-        return f'{stages}RSN-{self.depth} {self.size_wh[1]}x{self.size_wh[0]}'
+        return f'{stages}{self.family}-{self.depth} {self.size_wh[1]}x{self.size_wh[0]}'
 
     @property
     def heatmap_size_wh(self) -> tuple[int, int]:
@@ -67,26 +69,28 @@ class Case:
 
 
 def our_model(case: Case, variant: str = 'released') -> dict:
-    """Model config of our estimator."""
+    """Model config of our estimator; of RSN in the given variant."""
+    unit = dict(unit='bottleneck') if case.family == 'MSPN' else dict(variant=variant)
     return dict(
         type='TopdownPoseEstimator',
         data_preprocessor=_preprocessor(),
-        backbone=dict(type='rsn_mm.RSN', depth=case.depth, num_stages=case.stages,
-                      variant=variant),
+        backbone=dict(type='rsn_mm.RSN', depth=case.depth, num_stages=case.stages, **unit),
         head=dict(type='rsn_mm.MultiStageRSNHead', num_stages=case.stages,
                   out_channels=case.joints, decoder=case.codec),
         test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=False))
 
 
 def mmpose_model(case: Case) -> dict:
-    """Model config of MMPose's estimator, as in its own configs of RSN with several stages."""
+    """Model config of MMPose's estimator, as in its own configs of several stages."""
+    unit = dict(unit_channels=256, norm_cfg=dict(type='BN')) if case.family == 'MSPN' else {}
     levels = [[0, 1, 2, 3]] * (case.stages - 1) + [[1, 2, 3, 4]]
     losses = [dict(type='KeypointMSELoss', use_target_weight=True, loss_weight=0.25)] * 3 + [
         dict(type='KeypointOHKMMSELoss', use_target_weight=True, loss_weight=1.)]
     return dict(
         type='TopdownPoseEstimator',
         data_preprocessor=_preprocessor(),
-        backbone=dict(type='RSN', num_stages=case.stages, num_blocks=NUM_BLOCKS[case.depth]),
+        backbone=dict(type=case.family, num_stages=case.stages, num_blocks=NUM_BLOCKS[case.depth],
+                      **unit),
         head=dict(type='MSPNHead', out_shape=case.heatmap_size_wh[::-1],
                   out_channels=case.joints, num_stages=case.stages,
                   level_indices=sum(levels, []), loss=losses * case.stages,

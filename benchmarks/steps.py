@@ -23,7 +23,15 @@ from .precision import QUANTILES, keypoint_shifts
 from .timing import REFERENCE, Race, run_race
 
 RSN18, RSN18X4 = Case(), Case(stages=4)
-RSN50, RSN50X2, RSN50X4 = Case(50), Case(50, stages=2), Case(50, stages=4)
+RSN50, RSN50X2, RSN50X3, RSN50X4 = (Case(50, stages=stages) for stages in (1, 2, 3, 4))
+MSPN50 = Case(50, family='MSPN')
+#: The networks whose prediction and training are timed, with their batch sizes. On a processor they
+#: are the released ones of MMPose's model zoo and 4xRSN-18.
+FORWARD_CPU = {RSN18: (1, 8, 32), RSN18X4: (8, 32), RSN50: (1, 8, 32), RSN50X2: (8,), RSN50X3: (8,),
+               MSPN50: (1, 8)}
+FORWARD_GPU = {case: (1, 8, 32, 128) for case in (RSN18, RSN50, RSN50X4, MSPN50)}
+TRAIN_CPU = {case: 8 for case in (RSN18, RSN18X4, RSN50, RSN50X2, MSPN50)}
+TRAIN_GPU = {case: 32 for case in (RSN18, RSN50, RSN50X4)}
 #: Largest number of rounds in a long race.
 LONG_ROUNDS = 3
 
@@ -111,8 +119,7 @@ def loader(settings: Settings) -> Iterator[Race]:
 def train(settings: Settings) -> Iterator[Race]:
     """Forward, loss, accuracy and backward. MMPose's head does not compute its accuracy in bf16."""
     on_gpu = settings.device.type == 'cuda'
-    batch_size = 32 if on_gpu else 8
-    for case in (RSN18, RSN50, RSN50X4) if on_gpu else (RSN18, RSN18X4, RSN50X2):
+    for case, batch_size in (TRAIN_GPU if on_gpu else TRAIN_CPU).items():
         images = networks.random_images(batch_size, case.size_wh, settings.device)
         samples = {name: networks.training_samples(batch_size, case, cfg, settings.device)
                    for name, cfg in networks.target_transforms(case).items()}
@@ -150,11 +157,11 @@ def train(settings: Settings) -> Iterator[Race]:
 
 def forward(settings: Settings) -> Iterator[Race]:
     """The last heatmaps of a batch of images, without the flip test."""
-    on_gpu = settings.device.type == 'cuda'
-    for case in (RSN18, RSN50, RSN50X4) if on_gpu else (RSN18, RSN18X4, RSN50X2):
+    cases = FORWARD_GPU if settings.device.type == 'cuda' else FORWARD_CPU
+    for case, batch_sizes in cases.items():
         theirs, mine = networks.build_pair(case, settings.device)
         forms = _forms(mine, settings.compile)
-        for batch_size in (1, 8, 32, 128) if on_gpu else (1, 8, 32):
+        for batch_size in batch_sizes:
             images = networks.random_images(batch_size, case.size_wh, settings.device)
             yield _forward_race(case, theirs, forms, images, settings)
 

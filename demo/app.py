@@ -21,7 +21,7 @@ from rsn_mm.errors import RsnMmError
 from rsn_mm.export.sessions import SESSIONS
 from rsn_mm.optimization import DTYPES
 from rsn_mm.prediction.detectors import Detector
-from rsn_mm.prediction.drawing import PoseDrawer
+from rsn_mm.prediction.drawing import PoseDrawer, score_threshold
 from rsn_mm.prediction.frames import Frame
 from rsn_mm.prediction.loading import TORCH
 from rsn_mm.prediction.people import People, whole_images
@@ -29,8 +29,6 @@ from rsn_mm.prediction.results import record_of
 from rsn_mm.zoo import DEFAULT_DETECTOR, DEFAULT_POSE, DETECTOR, POSE
 
 HEADER = ['person', 'joint', 'x', 'y', 'score']
-#: Joints below this score are not drawn, with our head and with others.
-SCORE_THR_OF_OUR_HEAD, SCORE_THR = 0.55, 0.3
 
 
 class Look:
@@ -45,8 +43,8 @@ class Look:
 
     def __init__(self, predictor: Predictor, people: People, boxes: bool, limits: Limits) -> None:
         self.predictor, self.people, self.limits = predictor, people, limits
-        threshold = SCORE_THR_OF_OUR_HEAD if predictor.has_our_head else SCORE_THR
-        self.drawer = PoseDrawer(predictor.dataset_meta, threshold, boxes)
+        self.drawer = PoseDrawer(predictor.dataset_meta, score_threshold(predictor.has_our_head),
+                                 boxes)
 
     def __call__(self, data: bytes | None) -> tuple[np.ndarray, list[list], str]:
         """Find the people of an image.

@@ -29,6 +29,7 @@ from mmpose.visualization import PoseLocalVisualizer
 from rich.console import Console
 from rich.table import Table
 
+from rsn_mm.prediction.drawing import SCORE_THRESHOLD_OF_OUR_HEAD
 from rsn_mm.synthetic import SyntheticCocoDataset
 
 matplotlib.use('Agg')
@@ -38,8 +39,6 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs' / 'rsn' / 'rsn18_synthetic-128x96.py'
 PICTURES = 12
 COLUMNS = 4
-#: Joints below this score are not drawn; a score is the heatmap's height plus 0.5.
-SCORE_THRESHOLD = 0.55
 
 console = Console()
 
@@ -100,7 +99,7 @@ def draw_predictions(predictions: list[dict], path: Path) -> None:
             for key in ('keypoints', 'keypoint_scores', 'keypoints_visible', 'bboxes')})
         tiles.append(visualizer.add_datasample(
             'demo', read_rgb(image), sample, draw_gt=False, draw_bbox=False,
-            kpt_thr=SCORE_THRESHOLD))
+            kpt_thr=SCORE_THRESHOLD_OF_OUR_HEAD))
     rows = [np.hstack(tiles[i:i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
     plt.imsave(path, np.vstack([row for row in rows if row.shape == rows[0].shape]))
 

@@ -13,7 +13,9 @@ import signal
 from pose_requests import Limits
 
 from rsn_mm.cli.named_models import add_model_option
+from rsn_mm.export.sessions import SESSIONS
 from rsn_mm.optimization import DTYPES
+from rsn_mm.prediction.loading import TORCH
 from rsn_mm.zoo import DEFAULT_POSE, POSE
 
 
@@ -24,7 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_model_option(parser, '--model', POSE, f'the network (default {DEFAULT_POSE})',
                      default=[DEFAULT_POSE])
     parser.add_argument('--optimize', choices=DTYPES, default='fp32', help='type of the network')
-    parser.add_argument('--runtime', choices=('torch', 'onnxruntime', 'openvino'), default='torch')
+    parser.add_argument('--runtime', choices=(TORCH, *SESSIONS), default=TORCH)
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on (default '
                         '127.0.0.1, which only this machine can reach)')
     parser.add_argument('--port', type=int, default=8000)

@@ -16,13 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpose.registry import MODELS
-
-from tests import golden
-from tests.tools.tiny_run import ROOT, draw_persons, environment, write_run
+from tests.tools.tiny_run import ROOT, draw_persons, environment, write_run, write_weights
 
 SHARD_SIZE = 32
 #: Seconds after which a command is killed: after it has begun to write, or after its start.
@@ -35,10 +29,7 @@ GRACE = 5.
 
 def write_job(folder: Path, images: int) -> None:
     """Draw images, and write a small network and a manifest."""
-    write_run(folder)
-    init_default_scope('mmpose')
-    model = golden.fill(MODELS.build(Config.fromfile(folder / 'tiny.py').model))
-    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'tiny.pth')
+    write_weights(write_run(folder))
     draw_persons(folder, images)
     rows = [dict(id=i, path=f'{i:03d}.png',
                  boxes=[[5 + n + i % 20, 3, 70, 60] for n in range(i % 3)])

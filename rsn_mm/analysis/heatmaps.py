@@ -24,6 +24,7 @@ from torch import Tensor
 
 from rsn_mm.codecs.rsn_heatmap import HEATMAP_SCALE
 from rsn_mm.prediction import Predictor
+from rsn_mm.prediction.drawing import SCORE_THRESHOLD_OF_OUR_HEAD
 
 COLORS = 'inferno'
 #: Most panels of single joints in a row.
@@ -34,8 +35,6 @@ PANEL_HEIGHT, JOINT_HEIGHT, TITLE_HEIGHT = 2.4, 1.9, 0.4
 MIN_LIMIT = 0.1 * HEATMAP_SCALE
 #: Opacity of a heatmap where it is 0.
 MIN_OPACITY = 0.25
-#: Joints with a lower score are not drawn; an empty map has 0.5.
-SCORE_THRESHOLD = 0.55
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def _lay_over(axes: Axes, heatmap: np.ndarray, scale: Any) -> None:
 
 def _draw_joints(axes: Axes, person: LevelHeatmaps) -> None:
     """Joints and links above the threshold, in the colors of the dataset."""
-    meta, shown = person.dataset_meta, person.scores >= SCORE_THRESHOLD
+    meta, shown = person.dataset_meta, person.scores >= SCORE_THRESHOLD_OF_OUR_HEAD
     for link, color in zip(meta['skeleton_links'], meta['skeleton_link_colors'] / 255):
         if shown[list(link)].all():
             axes.plot(*person.keypoints[list(link)].T, color=color, linewidth=1.5)

@@ -11,7 +11,12 @@ from rsn_mm.optimization import DTYPES
 from rsn_mm.prediction import Predictor
 from rsn_mm.prediction.box_files import BoxFile
 from rsn_mm.prediction.detectors import Detector
-from rsn_mm.prediction.drawing import PoseDrawer
+from rsn_mm.prediction.drawing import (
+    SCORE_THRESHOLD,
+    SCORE_THRESHOLD_OF_OUR_HEAD,
+    PoseDrawer,
+    score_threshold,
+)
 from rsn_mm.prediction.job import Job, Outputs
 from rsn_mm.prediction.journal import file_stamp
 from rsn_mm.prediction.loading import TORCH
@@ -36,8 +41,6 @@ from .shards import EXIT_BUSY, add_shard_options, check_usage, is_sharded, predi
 
 #: The results, in the folder of the pictures or, without one, in this folder.
 RESULTS, FOLDER = 'keypoints.jsonl', Path('predictions')
-#: Joints below this score are not drawn. With the head of this package, an empty map has 0.5.
-SCORE_THR, SCORE_THR_OF_OUR_HEAD = 0.3, 0.55
 #: Images that go through all steps together, and people in a batch.
 BATCH_SIZE = 16
 EXIT_CODES = f'''exit codes:
@@ -84,8 +87,8 @@ def build_parser() -> argparse.ArgumentParser:
                          help='folder of pictures or videos with the keypoints; for a single '
                          'video also a file ending with .mp4, .mov or .mkv')
     outputs.add_argument('--draw-thr', type=float, metavar='SCORE', help='leave out joints with a '
-                         f'lower score in pictures (default {SCORE_THR_OF_OUR_HEAD} for networks '
-                         f'with MultiStageRSNHead, else {SCORE_THR})')
+                         f'lower score in pictures (default {SCORE_THRESHOLD_OF_OUR_HEAD} for '
+                         f'networks with MultiStageRSNHead, else {SCORE_THRESHOLD})')
     outputs.add_argument('--heatmaps', type=Path, metavar='DIR',
                          help='folder of pictures with the heatmaps')
     outputs.add_argument('--force', action='store_true', help='write over results and pictures '
@@ -183,10 +186,9 @@ def predictor_of(args: argparse.Namespace) -> Predictor:
 
 def drawer_of(args: argparse.Namespace, predictor: Predictor) -> PoseDrawer:
     """What draws poses."""
-    threshold = SCORE_THR_OF_OUR_HEAD if predictor.has_our_head else SCORE_THR
-    return PoseDrawer(predictor.dataset_meta,
-                      threshold if args.draw_thr is None else args.draw_thr,
-                      boxes=not args.whole_image)
+    threshold = (score_threshold(predictor.has_our_head) if args.draw_thr is None
+                 else args.draw_thr)
+    return PoseDrawer(predictor.dataset_meta, threshold, boxes=not args.whole_image)
 
 
 def _predict_images(args: argparse.Namespace) -> None:

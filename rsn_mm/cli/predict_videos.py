@@ -136,7 +136,7 @@ def predict_videos(args: argparse.Namespace, videos: Sequence[str] | int, output
         summary = show_progress(lambda advance: job.run(videos, settings, args.force, advance),
                                 _total(videos), 'frames')
     skipped = f', {summary.skipped} videos skipped' if summary.skipped else ''
-    print(f'{summary.people} people in {summary.frames} frames{skipped}: {outputs.results}',
+    print(f'{summary.people} people in {summary.images} frames{skipped}: {outputs.results}',
           *(f'video: {path}' for path in outputs.drawings.values() if path.exists()), sep='\n')
     if summary.skipped:
         sys.exit(EXIT_SKIPPED)

@@ -36,7 +36,7 @@ def check(network: ExportedNetwork, content: bytes) -> None:
 
     Raises:
         ExportError: If fewer than :data:`SHARE` of the joints agree.
-        StackError: If onnxruntime is not installed.
+        MissingPackageError: If onnxruntime is not installed.
     """
     images = network.example(BATCH_SIZE)
     with torch.inference_mode():

@@ -110,7 +110,7 @@ def in_runtime(model: TopdownPoseEstimator, runtime: str, file: FilePath | None 
         dataset_meta: MMPose's description of the dataset.
 
     Raises:
-        OptionError, OptionTypeError, MissingFileError, ExportError, StackError: See
+        OptionError, OptionTypeError, MissingFileError, ExportError, MissingPackageError: See
             :func:`~rsn_mm.export.files.export_onnx`, :class:`~rsn_mm.export.sessions.Session` and
             :class:`ExportedEstimator`.
     """

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from mmengine.config import Config
 from mmpose.models.pose_estimators import TopdownPoseEstimator
-from packaging.version import Version
 
-from rsn_mm.compat.stack import StackError
 from rsn_mm.errors import ExportError
 from rsn_mm.files import FilePath, check_new_file, written_whole
+from rsn_mm.packages import needed
 from rsn_mm.version import __version__
 
 from .checking import can_check, check
@@ -26,7 +25,6 @@ from .network import (
     exchanges_channels,
     statistics,
 )
-from .packages import need
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
 #: Version of ONNX's operators. This one is the oldest that the exporter writes without a
 #: conversion, and every later runtime reads it.
 OPSET = 18
-#: The oldest torch whose exporter is known to work here.
-OLDEST_TORCH = '2.6'
 #: Batch size of the example that is traced. With 1, the exporter would take it for a constant.
 TRACED_BATCH = 2
 #: Name of the dimension that varies.
@@ -66,7 +62,7 @@ def export_onnx(model: TopdownPoseEstimator, path: FilePath, *, opset: int = OPS
 
     Raises:
         OutputError: If the file cannot be written, or exists.
-        StackError: If onnx or onnxscript is not installed, or torch is too old.
+        MissingPackageError: If onnx or onnxscript is not installed.
         OptionError, OptionTypeError: See :func:`prepare`.
         ExportError: See there, and if the file does not agree with the network.
 
@@ -114,8 +110,7 @@ def export_program(model: TopdownPoseEstimator, path: FilePath, *, overwrite: bo
         The properties of the file.
 
     Raises:
-        OutputError, StackError, OptionError, OptionTypeError, ExportError: As
-            :func:`export_onnx`.
+        OutputError, OptionError, OptionTypeError, ExportError: As :func:`export_onnx`.
     """
     check_new_file(path, 'path', '.pt2', overwrite)
     network, metadata = prepare(model, **options)
@@ -181,11 +176,11 @@ def to_onnx(network: ExportedNetwork, metadata: Metadata, opset: int = OPSET) ->
     """The ONNX model of a network, with its properties.
 
     Raises:
-        StackError: If onnx or onnxscript is not installed, or torch is too old.
+        MissingPackageError: If onnx or onnxscript is not installed.
         ExportError: If ONNX or the exporter does not know this opset.
     """
-    onnx = need('onnx', 'exporting ONNX files')
-    need('onnxscript', 'exporting ONNX files')
+    onnx = needed('onnx', 'exporting ONNX files', 'onnx')
+    needed('onnxscript', 'exporting ONNX files', 'onnx')
     newest = onnx.defs.onnx_opset_version()
     if not OPSET <= opset <= newest:
         raise ExportError(f'opset={opset}, expected {OPSET} to {newest}')
@@ -215,9 +210,6 @@ def _tidy(graph: Any) -> None:
 
 
 def _trace(network: ExportedNetwork) -> torch.export.ExportedProgram:
-    if Version(Version(torch.__version__).base_version) < Version(OLDEST_TORCH):
-        raise StackError(f'exporting needs torch {OLDEST_TORCH} or newer, found '
-                                  f'{torch.__version__}')
     with torch.no_grad(), _quiet():
         return torch.export.export(
             network.eval(), (network.example(TRACED_BATCH), ), strict=False,

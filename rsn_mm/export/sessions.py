@@ -8,10 +8,10 @@ import torch
 
 from rsn_mm.errors import ExportError, MissingFileError, OptionError
 from rsn_mm.files import FilePath
+from rsn_mm.packages import needed
 
 from .metadata import Metadata
 from .network import INPUT_NAME, OUTPUT_NAMES
-from .packages import need
 
 
 class Content(NamedTuple):
@@ -37,11 +37,12 @@ class Session:
         MissingFileError: If there is no such file.
         ExportError: If the runtime cannot read the file, or this package did not export it.
         OptionError: If the runtime has no such device or type.
-        StackError: If the runtime is not installed.
+        MissingPackageError: If the runtime is not installed.
     """
 
     runtime: str  #: its name, as an option and for messages
     package: str  #: what is to be installed
+    extra: str  #: of this package, which installs it
     metadata: Metadata
     name: str  #: of the file, for messages
 
@@ -54,7 +55,7 @@ class Session:
             except OSError as error:
                 raise MissingFileError(f'{file} cannot be read: {error.strerror}') from error
         self.name = str(file)
-        module = need(self.package, f'runtime={self.runtime!r}')
+        module = needed(self.package, f'runtime={self.runtime!r}', self.extra)
         try:
             properties = self._open(module, file, device, dtype)
         except (OptionError, ExportError):
@@ -98,6 +99,7 @@ class OnnxRuntimeSession(Session):
     """Runs ONNX files in ONNX Runtime, in float32."""
 
     runtime = package = 'onnxruntime'
+    extra = 'onnx'
 
     def _open(self, module: Any, file: FilePath | Content, device: str,
               dtype: torch.dtype) -> Mapping[str, str]:
@@ -121,7 +123,7 @@ class OnnxRuntimeSession(Session):
 class OpenVinoSession(Session):
     """Runs ONNX files, and OpenVINO's own (``.xml``), in OpenVINO on the CPU."""
 
-    runtime = package = 'openvino'
+    runtime = package = extra = 'openvino'
 
     def _open(self, module: Any, file: FilePath | Content, device: str,
               dtype: torch.dtype) -> Mapping[str, str]:
@@ -168,7 +170,7 @@ def open_session(file: FilePath | Content, runtime: str, device: str = 'cpu',
 
     Raises:
         OptionError: If there is no such runtime.
-        MissingFileError, ExportError, StackError: See :class:`Session`.
+        MissingFileError, ExportError, MissingPackageError: See :class:`Session`.
     """
     if runtime not in SESSIONS:
         raise OptionError(f'runtime={runtime!r}, expected one of {tuple(SESSIONS)}')

@@ -16,6 +16,14 @@ MIN_RADIUS, MIN_LINE_WIDTH = 2, 1
 COLORS = cv2.COLORMAP_INFERNO
 #: Opacity of a heatmap at its highest value.
 OPACITY = 0.85
+#: Joints with a lower score are not drawn. Our head adds 0.5 to the height of a heatmap, so that an
+#: empty heatmap has the score 0.5; the scores of other heads are the heights.
+SCORE_THRESHOLD, SCORE_THRESHOLD_OF_OUR_HEAD = 0.3, 0.55
+
+
+def score_threshold(has_our_head: bool) -> float:
+    """The score below which joints are not drawn by default."""
+    return SCORE_THRESHOLD_OF_OUR_HEAD if has_our_head else SCORE_THRESHOLD
 
 
 class PoseDrawer:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from rsn_mm.errors import OptionError, OutputError
 from rsn_mm.files import written_whole
+from rsn_mm.packages import needed
 
 from .results import Record
 
@@ -154,17 +155,14 @@ def check_format(path: str | os.PathLike) -> None:
     """Refuse a file whose format is unknown, or needs a package that is not installed.
 
     Raises:
-        OptionError: If it is so.
+        OptionError: If the format is unknown.
+        MissingPackageError: If the package is not installed.
     """
     ending = Path(path).suffix
     if ending not in WRITERS:
         raise OptionError(f'{path}: expected a file ending with {", ".join(WRITERS)}')
     if ending == '.parquet':
-        try:
-            import pyarrow.parquet  # noqa: F401
-        except ImportError as error:
-            raise OptionError(f"{path}: Parquet needs pyarrow; install it with pip install "
-                              "'rsn_mm[parquet]', or choose another ending") from error
+        needed('pyarrow.parquet', f'{path}: Parquet', 'parquet')
 
 
 def write_results(path: str | os.PathLike, records: Records, joints: Sequence[str]) -> None:

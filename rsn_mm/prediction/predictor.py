@@ -64,7 +64,7 @@ class Predictor:
             number of joints than the model, ``dtype`` or ``heatmaps`` is not for this model, or
             the runtime has no such device or type.
         ExportError: If an exported file cannot be read, or does not fit the config.
-        StackError: If the runtime is not installed.
+        MissingPackageError: If the runtime is not installed.
     """
 
     dataset_meta: dict  #: MMPose's: names of keypoints, skeleton, colors, flip indices

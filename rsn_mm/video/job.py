@@ -17,7 +17,7 @@ from rsn_mm.prediction import Predictor
 from rsn_mm.prediction.drawing import PoseDrawer
 from rsn_mm.prediction.formats import write_results
 from rsn_mm.prediction.frames import Frame
-from rsn_mm.prediction.job import JOURNAL_ENDING
+from rsn_mm.prediction.job import JOURNAL_ENDING, Summary, summary_of
 from rsn_mm.prediction.journal import Journal, Names
 from rsn_mm.prediction.people import People
 from rsn_mm.prediction.results import Record, failure_record, record_of
@@ -58,15 +58,6 @@ def journal_path(results: Path, number: int) -> Path:
 
 
 @dataclass(frozen=True)
-class VideoSummary:
-    """What a job has done: numbers of frames, of people in them, and of skipped videos."""
-
-    frames: int
-    people: int
-    skipped: int
-
-
-@dataclass(frozen=True)
 class VideoJob:
     """Predicts the poses in videos, or in what a camera sees, and writes them.
 
@@ -96,7 +87,7 @@ class VideoJob:
     skip_errors: bool = False
 
     def run(self, videos: Sequence[str], settings: Mapping[str, Any], restart: bool,
-            advance: Callable[[int], None]) -> VideoSummary:
+            advance: Callable[[int], None]) -> Summary:
         """Do the job on videos, or what an interrupted run has left of it.
 
         Args:
@@ -104,6 +95,9 @@ class VideoJob:
             settings: What the results depend on; a job with other settings does not go on.
             restart: Begin anew after an interrupted run with other settings.
             advance: Called with a number of frames that are done.
+
+        Returns:
+            What was done; its images are frames, and its skipped inputs are videos.
 
         Raises:
             RsnMmError: If a video cannot be read, an output cannot be written, or there is an
@@ -123,13 +117,13 @@ class VideoJob:
             write_results(self.results, records, self.predictor.keypoint_names)
             for video, journal in zip(videos, journals):
                 self._draw(video, journal)
-            summary = _summary(records())
+            summary = summary_of(records())
             for journal in reversed(journals):  # the first one says that the job has not ended
                 journal.remove()
         return summary
 
     def watch(self, camera: Camera, settings: Mapping[str, Any], restart: bool,
-              advance: Callable[[int], None]) -> VideoSummary:
+              advance: Callable[[int], None]) -> Summary:
         """Do the job on what a camera sees, until its frames end.
 
         Args:
@@ -159,7 +153,7 @@ class VideoJob:
                 advance(1)
             journal.mark_done(names)
             write_results(self.results, journal.records, self.predictor.keypoint_names)
-            summary = _summary(journal.records())
+            summary = summary_of(journal.records())
             journal.remove()
         return summary
 
@@ -172,7 +166,7 @@ class VideoJob:
         for _ in range(num_noted):
             names.add(video)
         if last and END in last[0]:
-            advance(num_noted - 2)
+            advance(max(num_noted - 2, 0))  # a skipped video has the last note alone
             return
         num_frames = max(num_noted - 1, 0)
         advance(num_frames)
@@ -268,13 +262,3 @@ def _smoothed(frame: Frame, people: InstanceData, smooth: OneEuro) -> TrackedFra
     smoothed.keypoints = smooth(people.track_ids, people.keypoints, np.sqrt(sides.prod(1)),
                                 frame.seconds or 0.)
     return frame, smoothed
-
-
-def _summary(records: Iterator[Record]) -> VideoSummary:
-    frames = people = skipped = 0
-    for record in records:
-        if 'people' in record:
-            frames, people = frames + 1, people + len(record['people'])
-        else:
-            skipped += 1
-    return VideoSummary(frames, people, skipped)

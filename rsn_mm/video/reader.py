@@ -9,10 +9,10 @@ import numpy as np
 
 from rsn_mm.errors import DataError, MissingFileError
 from rsn_mm.files import FilePath
+from rsn_mm.packages import needed
 from rsn_mm.prediction.frames import Frame
 
 from .orientation import display_matrix, oriented
-from .packages import package
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -55,7 +55,7 @@ class VideoReader:
 
     def __init__(self, path: FilePath) -> None:
         self.path = os.fspath(path)
-        self._av = package('av', 'reading a video')
+        self._av = needed('av', 'reading a video', 'video')
         if not os.path.isfile(self.path):
             raise MissingFileError(f'video {self.path} does not exist')
         with self._open() as container:

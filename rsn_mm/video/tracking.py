@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from rsn_mm.errors import OptionError
-
-from .packages import package
+from rsn_mm.packages import needed
 
 #: The unit in which the package `trackers` counts how long a track may be lost.
 FRAMES_PER_LOST_SECOND = 30
@@ -67,8 +66,8 @@ class Tracker:
         if not frames_per_second > 0 or not lost_seconds >= 0:
             raise OptionError(f'Tracker: frames_per_second={frames_per_second}, lost_seconds='
                               f'{lost_seconds}, expected a rate above 0 and a time from 0 on')
-        trackers = package('trackers', 'tracking people')
-        self._detections = package('supervision', 'tracking people').Detections
+        trackers = needed('trackers', 'tracking people', 'video')
+        self._detections = needed('supervision', 'tracking people', 'video').Detections
         self._start_score = start_score
         # After one match a track has its id, and the start of a track is matched below.
         self._tracker = METHODS[method](

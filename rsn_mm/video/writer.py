@@ -11,8 +11,7 @@ import numpy as np
 
 from rsn_mm.errors import OptionError, OutputError
 from rsn_mm.files import FilePath, check_new_file, written_whole
-
-from .packages import package
+from rsn_mm.packages import needed
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -55,7 +54,7 @@ class VideoWriter:
     def __init__(self, path: FilePath, frames_per_second: float = 25.,
                  overwrite: bool = False) -> None:
         self.path = Path(path)
-        self._av = package('av', 'writing a video')
+        self._av = needed('av', 'writing a video', 'video')
         if self.path.suffix.lower() not in CONTAINERS:
             raise OptionError(f'video {path}: expected a name ending with {", ".join(CONTAINERS)}')
         check_new_file(path, 'video', overwrite=overwrite)

@@ -28,7 +28,7 @@ from rsn_mm.cli import predict
 from rsn_mm.prediction import job, run
 from tests import golden
 from tests.prediction.test_sources import BAD, GOOD
-from tests.tools.tiny_run import call, environment, write_run
+from tests.tools.tiny_run import call, environment, write_run, write_weights
 
 JOINTS = 17
 
@@ -37,11 +37,7 @@ JOINTS = 17
 def folder(tmp_path_factory):
     """Drawn images, a small network of fixed weights, and boxes."""
     folder = tmp_path_factory.mktemp('predict')
-    write_run(folder)
-    init_default_scope('mmpose')
-    cfg = Config.fromfile(folder / 'tiny.py')
-    model = golden.fill(MODELS.build(cfg.model))
-    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'tiny.pth')
+    write_weights(write_run(folder))
     (folder / 'photos').mkdir()
     for i in range(1, 8):
         (folder / f'{i:03d}.png').rename(folder / 'photos' / f'{i:03d}.png')

@@ -13,17 +13,12 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpose.registry import MODELS
 
 from rsn_mm.apis import Predictor
 from rsn_mm.cli import predict
 from rsn_mm.prediction.journal import Journal
 from rsn_mm.video import BoxCarrier, VideoReader, follow, job
-from tests import golden
-from tests.tools.tiny_run import write_run
+from tests.tools.tiny_run import write_run, write_weights
 
 NUM_FRAMES = 30
 
@@ -44,10 +39,7 @@ def write_lossless(path: Path, images, rate=25) -> None:
 def folder(tmp_path_factory):
     """A video of a box that moves, as a file and as images, and a network of fixed weights."""
     folder = tmp_path_factory.mktemp('videos')
-    write_run(folder)
-    init_default_scope('mmpose')
-    model = golden.fill(MODELS.build(Config.fromfile(folder / 'tiny.py').model))
-    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'tiny.pth')
+    write_weights(write_run(folder))
     image = cv2.imread(str(folder / '001.png'))
     images = [np.roll(image, 2 * i, 1) for i in range(NUM_FRAMES)]
     write_lossless(folder / 'clip.mkv', images)

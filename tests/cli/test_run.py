@@ -4,27 +4,20 @@ import sys
 
 import cv2
 import pytest
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpose.registry import MODELS
 
 from rsn_mm.cli.run import main
-from tests import golden
-from tests.tools.tiny_run import write_run
+from tests.tools.tiny_run import write_run, write_weights
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp('run')
-    write_run(folder)
-    init_default_scope('mmpose')
+    config = write_run(folder)
     (folder / 'small.py').write_text(
         "_base_ = 'rsn_mm::rsn/rsn18_synthetic-128x96.py'\n"
         'model = dict(backbone=dict(num_blocks=(1, 1, 1, 1)))\n')
-    for name in ('tiny', 'small'):
-        model = golden.fill(MODELS.build(Config.fromfile(folder / f'{name}.py').model))
-        torch.save(dict(state_dict=model.state_dict(), meta={}), folder / f'{name}.pth')
+    for each in (config, folder / 'small.py'):
+        write_weights(each)
     return folder
 
 

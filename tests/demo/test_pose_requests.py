@@ -6,15 +6,10 @@ import json
 import cv2
 import numpy as np
 import pytest
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpose.registry import MODELS
 from pose_requests import Limits, RequestError, answers, read_request
 
 from rsn_mm.apis import Predictor
-from tests import golden
-from tests.tools.tiny_run import write_run
+from tests.tools.tiny_run import write_run, write_weights
 
 LIMITS = Limits(image_bytes=100_000, pixels=20_000, boxes=3)
 NOISE = np.random.default_rng(0).integers(0, 255, (80, 100, 3), dtype=np.uint8)
@@ -30,10 +25,7 @@ IMAGE = in_base64(NOISE)
 @pytest.fixture(scope='module')
 def predictor(tmp_path_factory):
     folder = tmp_path_factory.mktemp('serve')
-    write_run(folder)
-    init_default_scope('mmpose')
-    model = golden.fill(MODELS.build(Config.fromfile(folder / 'tiny.py').model))
-    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'tiny.pth')
+    write_weights(write_run(folder))
     return Predictor(folder / 'tiny.py', folder / 'tiny.pth', 'cpu')
 
 

@@ -15,9 +15,8 @@ from rsn_mm.export import checking, files
 from rsn_mm.export.files import OPSET, prepare
 from rsn_mm.export.metadata import Metadata, box_extension, joints_of
 
-from .tiny import SIZE_WH, expected, images_of, needs_exporter, preprocessed, tiny_model
+from .tiny import SIZE_WH, expected, images_of, preprocessed, tiny_model
 
-pytestmark = needs_exporter
 PIXELS, RELATIVE = 0.01, 1e-3
 RSB = {'model.backbone.unit': 'rsb'}
 

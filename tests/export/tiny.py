@@ -1,25 +1,18 @@
 """Small networks to export, and the numbers of torch to compare with."""
 
 import numpy as np
-import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.apis.inference import dataset_meta_from_config
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
-from packaging.version import Version
 from torch import Tensor
 
 from rsn_mm.apis import optimize
-from rsn_mm.export.files import OLDEST_TORCH
 from tests import golden
 from tests.tools.tiny_run import CONFIG
 
-#: For tests that export.
-needs_exporter = pytest.mark.skipif(
-    Version(torch.__version__) < Version(OLDEST_TORCH),
-    reason=f'exporting needs torch {OLDEST_TORCH}')
 #: (W, H) of the input.
 SIZE_WH = (48, 64)
 

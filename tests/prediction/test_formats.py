@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pycocotools.coco import COCO
 
-from rsn_mm.errors import OptionError, OutputError
+from rsn_mm.errors import MissingPackageError, OptionError, OutputError
 from rsn_mm.prediction.formats import check_format, write_results
 
 JOINTS = ['nose', 'tail']
@@ -123,7 +123,7 @@ def test_formats_that_cannot_be_written():
     with pytest.raises(OptionError, match='out.txt: expected a file ending with .json, .jsonl'):
         check_format('out.txt')
     with mock.patch.dict(sys.modules, {'pyarrow': None, 'pyarrow.parquet': None}):
-        with pytest.raises(OptionError, match=r"out.parquet: Parquet needs pyarrow; install it "
-                                              r"with pip install 'rsn_mm\[parquet\]'"):
+        with pytest.raises(MissingPackageError, match=r"out.parquet: Parquet needs the package "
+                           r"pyarrow.parquet, .* pip install 'rsn_mm\[parquet\]'"):
             check_format('out.parquet')
     check_format('out.parquet')

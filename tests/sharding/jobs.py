@@ -3,24 +3,15 @@
 import json
 from pathlib import Path
 
-import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpose.registry import MODELS
-
 from rsn_mm.sharding import ShardSettings
-from tests import golden
-from tests.tools.tiny_run import write_run
+from tests.tools.tiny_run import write_run, write_weights
 
 IMAGES = 10
 
 
 def write_job(folder: Path) -> Path:
     """Draw images, and write a network and the manifest of ten images; returns the manifest."""
-    write_run(folder)
-    init_default_scope('mmpose')
-    model = golden.fill(MODELS.build(Config.fromfile(folder / 'tiny.py').model))
-    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'tiny.pth')
+    write_weights(write_run(folder))
     rows = [dict(id=f'id{i}', path=f'{i:03d}.png',
                  boxes=[[5 + n + i, 3, 70, 60, 0.5] for n in range(i % 3)])
             for i in range(1, IMAGES + 1)]

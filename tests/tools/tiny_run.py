@@ -10,6 +10,12 @@ from unittest import mock
 
 import cv2
 import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+
+from tests import golden
 
 ROOT = Path(__file__).parents[2]
 NUM_JOINTS = 17
@@ -91,6 +97,15 @@ def write_run(folder: Path) -> Path:
     config = folder / 'tiny.py'
     config.write_text(CONFIG.replace('DATA_ROOT', repr(str(folder))))
     return config
+
+
+def write_weights(config: Path) -> Path:
+    """Write a checkpoint of fixed weights beside a config; returns the checkpoint's path."""
+    init_default_scope('mmpose')
+    model = golden.fill(MODELS.build(Config.fromfile(config).model))
+    checkpoint = config.with_suffix('.pth')
+    torch.save(dict(state_dict=model.state_dict(), meta={}), checkpoint)
+    return checkpoint
 
 
 def environment() -> dict:
