@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ from .machine import count_flops, forms_on
 from .memory import training_memory
 from .networks import Case
 from .precision import QUANTILES, keypoint_shifts
+from .runtimes import latencies, open_runtimes
 from .timing import REFERENCE, Race, run_race
 
 RSN18, RSN18X4 = Case(), Case(stages=4)
@@ -34,6 +36,10 @@ TRAIN_CPU = {case: 8 for case in (RSN18, RSN18X4, RSN50, RSN50X2, MSPN50)}
 TRAIN_GPU = {case: 32 for case in (RSN18, RSN50, RSN50X4)}
 #: Largest number of rounds in a long race.
 LONG_ROUNDS = 3
+#: Single calls for each round, for the quantiles of the latency.
+CALLS_PER_ROUND = 20
+#: Images that calibrate int8; they are random, as the weights are.
+CALIBRATION_IMAGES = 16
 
 
 @dataclass(frozen=True)
@@ -198,6 +204,29 @@ def _forward_race(case: Case, theirs: TopdownPoseEstimator, forms: dict, images:
                 items=len(images), flops=flops, facts=facts)
 
 
+def runtimes(settings: Settings) -> Iterator[Race]:
+    """The runtimes of exported networks on the processor: throughput, and single calls in turns."""
+    if settings.device.type != 'cpu':
+        return
+    case = RSN18
+    theirs, mine = networks.build_pair(case, settings.device)
+    forms = _forms(mine, settings.compile)
+    sessions, missing = open_runtimes(
+        mine, networks.random_images(CALIBRATION_IMAGES, case.size_wh, settings.device))
+    for batch_size in (1, 8):
+        images = networks.random_images(batch_size, case.size_wh, settings.device)
+        contestants = {REFERENCE: networks.last_heatmaps(theirs, images)}
+        for name, model in forms.items():
+            contestants[name] = partial(torch.no_grad()(model.heatmaps), images)
+        for name, session in sessions.items():
+            contestants[name] = partial(session, images.numpy())
+        singles = run_race(contestants, settings.rounds * CALLS_PER_ROUND, settings.device,
+                           min_turn=0)
+        yield Race('runtimes', f'{case}, batch {batch_size}',
+                   run_race(contestants, settings.rounds, settings.device), items=batch_size,
+                   facts={**latencies(singles), **missing})
+
+
 def others(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
     """Alternatives to RSN from MMPose, next to our networks."""
     case = RSN18
@@ -271,4 +300,5 @@ def precision(settings: Settings) -> Iterator[Race]:
 #: holds memory in which a forward pass of MMPose is faster than in a process that only predicts.
 STEPS: dict[str, Callable[[Settings], Iterator[Race]]] = {
     step.__name__: step for step in (
-        forward, scaling, decode, evaluation, others, precision, encode, loader, train, memory)}
+        forward, scaling, runtimes, decode, evaluation, others, precision, encode, loader, train,
+        memory)}

@@ -25,6 +25,7 @@ COMMANDS = {
     'flops': 'get_flops',
     'heatmaps': 'plot_heatmaps',
     'models': 'models',
+    'quantize': 'quantize',
     'run': 'run',
     'synthesize': 'make_synthetic',
     'weights': 'plot_branch_weights',

@@ -2,5 +2,6 @@
 
 from .files import export_onnx, export_program
 from .metadata import Metadata
+from .quantization import export_int8
 
-__all__ = ['Metadata', 'export_onnx', 'export_program']
+__all__ = ['Metadata', 'export_int8', 'export_onnx', 'export_program']

@@ -1,7 +1,7 @@
 """An estimator whose network is an exported file."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class ExportedEstimator:
         Args:
             data: ``inputs``, a list of crops (3, H, W) uint8, and ``data_samples``.
         """
-        outputs = self.session(self._prepare(torch.stack(list(data['inputs'])).numpy()))
+        outputs = self.session(self.prepare([image.numpy() for image in data['inputs']]))
         heatmaps = torch.from_numpy(outputs['heatmaps']) if 'heatmaps' in outputs else None
         if heatmaps is None:
             keypoints, scores = outputs['keypoints'], outputs['scores']
@@ -74,8 +74,9 @@ class ExportedEstimator:
             return None
         return [PixelData(heatmaps=each) for each in heatmaps]
 
-    def _prepare(self, images: np.ndarray) -> np.ndarray:
-        """The crops (B, 3, H, W) in BGR as the file needs them."""
+    def prepare(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        """The crops, each (3, H, W) uint8 in BGR, as the file takes them, (B, 3, H, W)."""
+        images = np.stack(crops)
         metadata = self.session.metadata
         if metadata.color_order == 'RGB':
             images = images[:, ::-1]
