@@ -399,6 +399,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ('.venv/bin/python tools/export.py', partial(run, before=demo_results)),
         ('.venv/bin/python demo/onnx_predict.py model.onnx', run),
         ('from rsn_mm.apis import Predictor', python),
+        ('.venv/bin/python tools/quantize.py', parse),
         ('.venv/bin/python demo/serve.py', parse),
         ('trtexec --onnx=model.onnx', of_other_software),
         ('import coremltools', of_other_software),

@@ -5,6 +5,7 @@
 #
 # A row is PYTHON=REQUIREMENTS, such as 'python3.10=torch==2.6.0 numpy==1.26.4'; without
 # requirements the torch is that of requirements/torch.txt. Without rows, all of them are run.
+# Tests of videos are left out with NumPy 1, because the package trackers needs NumPy 2.
 # PYTEST_ARGS selects tests. A .venv takes 1 to 6 GB; each is removed after its row.
 set -euo pipefail
 
@@ -32,12 +33,16 @@ for i in "${!rows[@]}"; do
     rm -rf "$clone"
     git clone -q "$repository" "$clone"
     what=$row
+    selection=(${PYTEST_ARGS:-})  # several arguments
+    if [[ $row == *numpy==1.* ]]; then
+        sed -i '/^trackers/d' "$clone/requirements/tests.txt"
+        selection+=(-k 'not video')
+    fi
     if ! make -C "$clone" setup PYTHON="${row%%=*}" TORCH="${row#*=}" > "$log" 2>&1; then
         result='setup failed'
     else
         what=$("$clone/.venv/bin/python" -c "$versions")
-        # shellcheck disable=SC2086  # PYTEST_ARGS holds several arguments
-        (cd "$clone" && OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q ${PYTEST_ARGS:-}) \
+        (cd "$clone" && OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q "${selection[@]}") \
             >> "$log" 2>&1 && passed=1 || passed=0
         result=$(grep -E '(passed|failed|error).* in [0-9.]+s' "$log" | tail -n 1 | tr -d '=')
         ((passed)) || result="FAILED: ${result:-no test ran}"
