@@ -22,6 +22,7 @@ from .memory import training_memory
 from .networks import Case
 from .precision import QUANTILES, keypoint_shifts
 from .runtimes import latencies, open_runtimes
+from .server import CONFIG, answer_times, is_installed, running_server
 from .timing import REFERENCE, Race, run_race
 
 RSN18, RSN18X4 = Case(), Case(stages=4)
@@ -38,6 +39,8 @@ TRAIN_GPU = {case: 32 for case in (RSN18, RSN50, RSN50X4)}
 LONG_ROUNDS = 3
 #: Single calls for each round, for the quantiles of the latency.
 CALLS_PER_ROUND = 20
+#: Seconds for each round in which clients send requests to the server.
+SECONDS_PER_ROUND = 3.
 #: Images that calibrate int8; they are random, as the weights are.
 CALIBRATION_IMAGES = 16
 
@@ -227,6 +230,22 @@ def runtimes(settings: Settings) -> Iterator[Race]:
                    facts={**latencies(singles), **missing})
 
 
+def server(settings: Settings) -> Iterator[Race]:
+    """The server of demo/, with one client and with eight, each of which waits for its answer."""
+    if not is_installed():
+        yield Race('server', CONFIG.stem, {}, facts={
+            'missing': 'pip install -r demo/requirements-serve.txt'})
+        return
+    seconds = settings.rounds * SECONDS_PER_ROUND
+    with TemporaryDirectory() as folder, running_server(Path(folder), settings.device) as host:
+        answer_times(host, 1, SECONDS_PER_ROUND)  # to warm up
+        for clients in (1, 8):
+            times = answer_times(host, clients, seconds)
+            yield Race('server', f'{CONFIG.stem}, flip test, clients: {clients}', {}, facts={
+                'requests a second': f'{len(times.seconds) / seconds:.1f}',
+                **latencies({'answer': times})})
+
+
 def others(settings: Settings, batch_size: int = 8) -> Iterator[Race]:
     """Alternatives to RSN from MMPose, next to our networks."""
     case = RSN18
@@ -300,5 +319,5 @@ def precision(settings: Settings) -> Iterator[Race]:
 #: holds memory in which a forward pass of MMPose is faster than in a process that only predicts.
 STEPS: dict[str, Callable[[Settings], Iterator[Race]]] = {
     step.__name__: step for step in (
-        forward, scaling, runtimes, decode, evaluation, others, precision, encode, loader, train,
-        memory)}
+        forward, scaling, runtimes, server, decode, evaluation, others, precision, encode, loader,
+        train, memory)}
