@@ -11,9 +11,8 @@ from torch import Tensor
 
 from rsn_mm.errors import MissingPackageError
 from rsn_mm.export.files import prepare, to_onnx
-from rsn_mm.export.int8 import quantize
-from rsn_mm.export.sessions import Content, OpenVinoSession, Session, open_session
-from rsn_mm.packages import needed
+from rsn_mm.export.int8 import RUNTIMES, WRITERS
+from rsn_mm.export.sessions import Content, Session, open_session
 
 from .timing import Times
 
@@ -38,7 +37,8 @@ def open_runtimes(model: TopdownPoseEstimator, images: Tensor
         'ONNX Runtime fp32': lambda: open_session(Content(content), 'onnxruntime'),
         'OpenVINO fp32': lambda: open_session(Content(content), 'openvino'),
         'OpenVINO bf16': lambda: open_session(Content(content), 'openvino', dtype=torch.bfloat16),
-        'OpenVINO int8': lambda: _open_int8(content, images.numpy()),
+        'ONNX Runtime int8': lambda: _open_int8(content, images.numpy(), '.onnx'),
+        'OpenVINO int8': lambda: _open_int8(content, images.numpy(), '.xml'),
     }
     sessions, missing = {}, {}
     for name, open_ in openers.items():
@@ -49,13 +49,11 @@ def open_runtimes(model: TopdownPoseEstimator, images: Tensor
     return sessions, missing
 
 
-def _open_int8(content: bytes, images: np.ndarray) -> Session:
-    openvino = needed('openvino', 'int8', 'int8')
+def _open_int8(content: bytes, images: np.ndarray, ending: str) -> Session:
     with TemporaryDirectory() as folder:
-        path = Path(folder, 'int8.xml')
-        openvino.save_model(quantize(openvino.Core().read_model(content), images), path,
-                            compress_to_fp16=False)
-        return OpenVinoSession(path)
+        path = Path(folder, f'int8{ending}')
+        WRITERS[ending](content, images, (), path)
+        return open_session(path, RUNTIMES[ending])
 
 
 def latencies(times: dict[str, Times]) -> dict[str, str]:

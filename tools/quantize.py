@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write a network in 8-bit integers for OpenVINO, and measure what that loses."""
+"""Write a network in 8-bit integers, and measure what that loses."""
 
 from rsn_mm.cli.quantize import main
 

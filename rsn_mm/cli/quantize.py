@@ -1,9 +1,8 @@
-"""Write a network in 8-bit integers for OpenVINO, and measure what that loses."""
+"""Write a network in 8-bit integers, and measure what that loses."""
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +10,8 @@ from rich.table import Table
 from rsn_mm.configuration import check_values
 from rsn_mm.errors import CommandError
 from rsn_mm.export import export_int8
-from rsn_mm.export.quantization import CALIBRATION_IMAGES, MAX_LOSS, Quantization
+from rsn_mm.export.int8 import WRITERS
+from rsn_mm.export.quantization import CALIBRATION_IMAGES, MAX_LOSS, Quantization, files_of
 from rsn_mm.files import check_new_file
 from rsn_mm.prediction.loading import load_estimator
 
@@ -25,13 +25,14 @@ from .running import run_command
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description='Write a network in 8-bit integers for OpenVINO, which is faster on processors '
-        'with VNNI or AMX. Images of the training data calibrate it, and the test of the config '
-        'measures what it loses. If that is too much, parts of the network stay in float32, and '
-        'if it still is, nothing is written.')
+        description='Write a network in 8-bit integers for OpenVINO or ONNX Runtime, which is '
+        'faster on processors with VNNI or AMX. Images of the training data calibrate it, and the '
+        'test of the config measures what it loses. If that is too much, parts of the network stay '
+        'in float32, and if it still is, nothing is written.')
     add_config_options(parser)
     parser.add_argument('checkpoint', help='its weights')
-    parser.add_argument('out', help='file to write: .xml, and beside it a .bin file of the weights')
+    parser.add_argument('out', help='file to write: .xml for OpenVINO, with a .bin file beside '
+                        'it, or .onnx for ONNX Runtime')
     parser.add_argument('--max-loss', type=float, default=MAX_LOSS, metavar='POINTS',
                         help='largest loss that is accepted, in points (hundredths) of the metric '
                         f'(default {MAX_LOSS:g})')
@@ -49,8 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def quantize(args: argparse.Namespace) -> None:
     """Quantize the network of the options."""
-    if not args.out.endswith('.xml'):
-        raise CommandError(f'OUT {args.out}: expected a file ending with .xml')
+    if not args.out.endswith(tuple(WRITERS)):
+        raise CommandError(f'OUT {args.out}: expected a file ending with {" or ".join(WRITERS)}')
     options = content_options(args)
     check_new_file(args.out, 'OUT', overwrite=args.force)  # before anything is computed
     cfg = load_config(args.config, args.cfg_options)
@@ -61,7 +62,7 @@ def quantize(args: argparse.Namespace) -> None:
         max_loss=args.max_loss, metric=args.metric, **options)
     console = Console()
     console.print(loss_table(found))
-    size = sum(Path(args.out).with_suffix(ending).stat().st_size for ending in ('.xml', '.bin'))
+    size = sum(file.stat().st_size for file in files_of(args.out))
     for line in content_lines(args.out, found.metadata, size):
         console.print(line, highlight=False, soft_wrap=True)
 
@@ -85,7 +86,7 @@ def loss_table(found: Quantization) -> Table:
     for attempt in found.attempts:
         name = 'int8' + ''.join(f', {part} in float32' for part in attempt.float_parts)
         if attempt.accuracy is None:
-            table.add_row(name, 'OpenVINO cannot run it', '')
+            table.add_row(name, 'cannot be run', '')
         else:
             table.add_row(name, f'{attempt.accuracy:.4f}', f'{attempt.loss:.2f}')
     return table

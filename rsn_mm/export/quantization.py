@@ -12,14 +12,13 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 
 from rsn_mm.errors import ExportError, OptionError, require_at_least
 from rsn_mm.files import FilePath, check_new_file, written_whole
-from rsn_mm.packages import needed
 
 from .accuracy import AccuracyTest, calibration_crops
 from .estimator import ExportedEstimator
 from .files import prepare, to_onnx
-from .int8 import quantize
+from .int8 import RUNTIMES, WRITERS
 from .metadata import Metadata
-from .sessions import Content, OpenVinoSession, Session
+from .sessions import Content, Session, open_session
 
 #: Parts that stay in floating point, in the order in which they are tried: the fewest first.
 ATTEMPTS: tuple[tuple[str, ...], ...] = ((), ('stem', ), ('predictor', ), ('stem', 'predictor'))
@@ -38,9 +37,9 @@ class Attempt:
 
     Args:
         float_parts: The parts that stayed in floating point.
-        accuracy: The metric, in 0..1; ``None`` if OpenVINO could not run the network.
+        accuracy: The metric, in 0..1; ``None`` if the runtime could not run the network.
         loss: What was lost to float32, in points.
-        error: Why OpenVINO could not run it.
+        error: Why it could not.
     """
 
     float_parts: tuple[str, ...]
@@ -78,7 +77,7 @@ def export_int8(model: TopdownPoseEstimator, path: FilePath, *, config: Config |
                 calibration_images: int = CALIBRATION_IMAGES, calibration_data: str = 'train',
                 max_loss: float = MAX_LOSS, metric: str | None = None, overwrite: bool = False,
                 progress: Progress = _no_progress, **options: Any) -> Quantization:
-    """Write an estimator as a file of OpenVINO that computes in 8-bit integers.
+    """Write an estimator as a file that computes in 8-bit integers, for OpenVINO or ONNX Runtime.
 
     Images of the config's own data estimate the ranges of values. The network is then tested on the
     test data of the config, in float32 and in int8. If int8 loses too much, parts of the network
@@ -86,8 +85,8 @@ def export_int8(model: TopdownPoseEstimator, path: FilePath, *, config: Config |
 
     Args:
         model: As in :func:`~rsn_mm.export.files.export_onnx`.
-        path: File to write, which ends with ``.xml``; its weights go into a file beside it, whose
-            name ends with ``.bin``.
+        path: File to write. A name that ends with ``.xml`` is for OpenVINO, and the weights go
+            into a ``.bin`` file beside it; one that ends with ``.onnx`` is for ONNX Runtime.
         config: The config with the data; by default ``model.cfg``, which MMPose's ``init_model``
             sets.
         calibration_images: Number of people that estimate the ranges of values.
@@ -105,19 +104,22 @@ def export_int8(model: TopdownPoseEstimator, path: FilePath, *, config: Config |
 
     Raises:
         OutputError: If a file cannot be written, or exists.
-        MissingPackageError: If onnx, onnxscript, openvino or nncf is not installed.
+        MissingPackageError: If onnx, onnxscript or a package of the runtime is not installed:
+            openvino and nncf, or onnxruntime.
         OptionError, OptionTypeError, EntryError: If an option or an entry of the config is wrong.
         ExportError: If too much is lost, or the network cannot be exported.
     """
-    files = _files(path, overwrite)
+    ending = Path(path).suffix
+    if ending not in WRITERS:
+        raise OptionError(f'{path}: expected a file ending with {" or ".join(WRITERS)}')
+    for file in files_of(path):
+        check_new_file(file, 'path', overwrite=overwrite)
     require_at_least('export_int8', 1, calibration_images=calibration_images)
     if calibration_data not in ('train', 'val', 'test'):
         raise OptionError(f"calibration_data={calibration_data!r}, expected 'train', 'val' or "
                           "'test'")
     if not max_loss >= 0:
         raise OptionError(f'max_loss={max_loss}, expected points from 0 on')
-    openvino = needed('openvino', 'int8', 'int8')
-    needed('nncf', 'int8', 'int8')
     config = getattr(model, 'cfg', None) if config is None else config
     if config is None:
         raise OptionError('export_int8: the model has no config, whose data it needs; give config')
@@ -131,25 +133,26 @@ def export_int8(model: TopdownPoseEstimator, path: FilePath, *, config: Config |
         with progress(f'testing {name}', test.num_samples) as advance:
             return test(ExportedEstimator(session, network.codec, model.test_cfg), advance)
 
-    session = OpenVinoSession(Content(content))
+    runtime = RUNTIMES[ending]
+    session = open_session(Content(content), runtime)
     accuracy = measured(session, 'float32')
     images = ExportedEstimator(session, network.codec).prepare(crops)
-    network_in_openvino = openvino.Core().read_model(content)
     attempts: list[Attempt] = []
     with TemporaryDirectory() as folder:
         for number, float_parts in enumerate(ATTEMPTS):
             with progress(_title(float_parts), None):
-                quantized = quantize(network_in_openvino, images, float_parts)
-            written = Path(folder, f'{number}.xml')
-            openvino.save_model(quantized, written, compress_to_fp16=False)
+                written = Path(folder, f'{number}{ending}')
+                WRITERS[ending](content, images, float_parts, written)
             try:
-                found = measured(OpenVinoSession(written), _title(float_parts))
-            except ExportError as error:  # OpenVINO does not run each mixture of types
+                found = measured(open_session(written, runtime), _title(float_parts))
+            except ExportError as error:  # a runtime may not have each mixture of types
                 attempts.append(Attempt(float_parts, None, error=str(error)))
                 continue
             attempts.append(Attempt(float_parts, found, (accuracy - found) * 100))
             if attempts[-1].loss <= max_loss:
-                _copy(written, files)
+                for source, file in zip(files_of(written), files_of(path)):
+                    with written_whole(file) as output:
+                        output.write(source.read_bytes())
                 return Quantization(metadata, test.metric, accuracy, tuple(attempts))
     tried = '; '.join(map(str, attempts))
     raise ExportError(f'int8 loses more than max_loss={max_loss:g} points of {test.metric}, which '
@@ -160,15 +163,7 @@ def _title(float_parts: Sequence[str]) -> str:
     return 'int8' + ''.join(f', {part} in float32' for part in float_parts)
 
 
-def _files(path: FilePath, overwrite: bool) -> tuple[Path, Path]:
-    """The file of the network and that of its weights, which can both be written."""
-    check_new_file(path, 'path', '.xml', overwrite)
-    weights = Path(path).with_suffix('.bin')
-    check_new_file(weights, 'path', overwrite=overwrite)
-    return Path(path), weights
-
-
-def _copy(written: Path, files: tuple[Path, Path]) -> None:
-    for source, path in zip((written.with_suffix('.bin'), written), reversed(files)):
-        with written_whole(path) as file:
-            file.write(source.read_bytes())
+def files_of(path: FilePath) -> list[Path]:
+    """The files of an exported network, that of the path last."""
+    path = Path(path)
+    return [path] if path.suffix != '.xml' else [path.with_suffix('.bin'), path]

@@ -93,8 +93,11 @@ class VideoReader:
                 '%.2f seconds (%s)', self.path, index, index - 1, seconds, problems[0])
 
     def _open(self) -> 'InputContainer':
+        # From PyAV 19 on, text that is not in UTF-8 is no error, and the option is gone.
+        options = {} if int(self._av.__version__.partition('.')[0]) >= 19 else dict(
+            metadata_errors='replace')
         try:
-            return self._av.open(self.path, metadata_errors='replace')
+            return self._av.open(self.path, **options)
         except self._av.FFmpegError as error:
             raise DataError(f'video {self.path} cannot be read: {_words(error)}') from error
 
