@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rsn_mm.errors import MissingPackageError
 from rsn_mm.export.files import prepare, to_onnx
-from rsn_mm.export.int8 import RUNTIMES, WRITERS
+from rsn_mm.export.int8 import format_of
 from rsn_mm.export.sessions import Content, Session, open_session
 
 from .timing import Times
@@ -52,8 +52,9 @@ def open_runtimes(model: TopdownPoseEstimator, images: Tensor
 def _open_int8(content: bytes, images: np.ndarray, ending: str) -> Session:
     with TemporaryDirectory() as folder:
         path = Path(folder, f'int8{ending}')
-        WRITERS[ending](content, images, (), path)
-        return open_session(path, RUNTIMES[ending])
+        format_ = format_of(path)
+        format_.write(content, images, (), path)
+        return open_session(path, format_.runtime)
 
 
 def latencies(times: dict[str, Times]) -> dict[str, str]:

@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rsn_mm.configuration import check_values
-from rsn_mm.errors import CommandError
 from rsn_mm.export import export_int8
-from rsn_mm.export.int8 import WRITERS
+from rsn_mm.export.int8 import format_of
 from rsn_mm.export.quantization import CALIBRATION_IMAGES, MAX_LOSS, Quantization, files_of
 from rsn_mm.files import check_new_file
 from rsn_mm.prediction.loading import load_estimator
@@ -50,9 +49,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def quantize(args: argparse.Namespace) -> None:
     """Quantize the network of the options."""
-    if not args.out.endswith(tuple(WRITERS)):
-        raise CommandError(f'OUT {args.out}: expected a file ending with {" or ".join(WRITERS)}')
     options = content_options(args)
+    format_of(args.out)
     check_new_file(args.out, 'OUT', overwrite=args.force)  # before anything is computed
     cfg = load_config(args.config, args.cfg_options)
     check_values(cfg)

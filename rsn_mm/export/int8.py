@@ -6,10 +6,13 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from rsn_mm.errors import OptionError
+from rsn_mm.files import FilePath
 from rsn_mm.packages import needed
 
 from .network import INPUT_NAME
@@ -44,8 +47,7 @@ def write_openvino(content: bytes, images: np.ndarray, float_parts: Collection[s
     Raises:
         MissingPackageError: If openvino or NNCF is not installed.
     """
-    os.environ.setdefault('NNCF_CI', '1')  # otherwise NNCF reports its use to its authors
-    nncf, openvino = (needed(name, 'int8', 'int8') for name in ('nncf', 'openvino'))
+    openvino, nncf = _packages('.xml')
     nncf.set_log_level(logging.ERROR)
     model = openvino.Core().read_model(content)
     ignored = float_nodes(openvino_nodes(model), float_parts)
@@ -69,8 +71,7 @@ def write_onnx(content: bytes, images: np.ndarray, float_parts: Collection[str],
     Raises:
         MissingPackageError: If onnx or onnxruntime is not installed.
     """
-    onnx, quantization = (needed(name, 'int8', 'onnx')
-                          for name in ('onnx', 'onnxruntime.quantization'))
+    onnx, quantization = _packages('.onnx')
     model = onnx.load_from_string(content)
     with _without_advice():
         quantization.quantize_static(
@@ -92,10 +93,38 @@ class _Images:
         return None if image is None else {INPUT_NAME: image[None]}
 
 
-#: What writes a quantized network, by the ending of the file, and the runtime that reads it.
-WRITERS: dict[str, Callable[[bytes, np.ndarray, Collection[str], Path], None]] = {
-    '.xml': write_openvino, '.onnx': write_onnx}
-RUNTIMES = {'.xml': 'openvino', '.onnx': 'onnxruntime'}
+class Format(NamedTuple):
+    """A format of quantized networks."""
+
+    runtime: str  #: that reads it
+    write: Callable[[bytes, np.ndarray, Collection[str], Path], None]
+    packages: tuple[str, ...]  #: that write it
+
+
+#: The formats by the endings of their files.
+FORMATS = {
+    '.xml': Format('openvino', write_openvino, ('openvino', 'nncf')),
+    '.onnx': Format('onnxruntime', write_onnx, ('onnx', 'onnxruntime.quantization')),
+}
+
+
+def format_of(path: FilePath) -> Format:
+    """The format of a file to write, whose packages are there.
+
+    Raises:
+        OptionError: If there is no such format.
+        MissingPackageError: If a package that writes it is not installed.
+    """
+    ending = Path(path).suffix
+    if ending not in FORMATS:
+        raise OptionError(f'{path}: expected a file ending with {" or ".join(FORMATS)}')
+    _packages(ending)
+    return FORMATS[ending]
+
+
+def _packages(ending: str) -> list[ModuleType]:
+    os.environ.setdefault('NNCF_CI', '1')  # otherwise NNCF reports its use to its authors
+    return [needed(name, 'int8', 'int8') for name in FORMATS[ending].packages]
 
 
 def float_nodes(nodes: Iterable[Node], float_parts: Collection[str] = ()) -> set[str]:

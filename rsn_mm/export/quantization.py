@@ -16,7 +16,7 @@ from rsn_mm.files import FilePath, check_new_file, written_whole
 from .accuracy import AccuracyTest, calibration_crops
 from .estimator import ExportedEstimator
 from .files import prepare, to_onnx
-from .int8 import RUNTIMES, WRITERS
+from .int8 import format_of
 from .metadata import Metadata
 from .sessions import Content, Session, open_session
 
@@ -109,9 +109,7 @@ def export_int8(model: TopdownPoseEstimator, path: FilePath, *, config: Config |
         OptionError, OptionTypeError, EntryError: If an option or an entry of the config is wrong.
         ExportError: If too much is lost, or the network cannot be exported.
     """
-    ending = Path(path).suffix
-    if ending not in WRITERS:
-        raise OptionError(f'{path}: expected a file ending with {" or ".join(WRITERS)}')
+    format_ = format_of(path)
     for file in files_of(path):
         check_new_file(file, 'path', overwrite=overwrite)
     require_at_least('export_int8', 1, calibration_images=calibration_images)
@@ -133,18 +131,17 @@ def export_int8(model: TopdownPoseEstimator, path: FilePath, *, config: Config |
         with progress(f'testing {name}', test.num_samples) as advance:
             return test(ExportedEstimator(session, network.codec, model.test_cfg), advance)
 
-    runtime = RUNTIMES[ending]
-    session = open_session(Content(content), runtime)
+    session = open_session(Content(content), format_.runtime)
     accuracy = measured(session, 'float32')
     images = ExportedEstimator(session, network.codec).prepare(crops)
     attempts: list[Attempt] = []
     with TemporaryDirectory() as folder:
         for number, float_parts in enumerate(ATTEMPTS):
             with progress(_title(float_parts), None):
-                written = Path(folder, f'{number}{ending}')
-                WRITERS[ending](content, images, float_parts, written)
+                written = Path(folder, f'{number}{Path(path).suffix}')
+                format_.write(content, images, float_parts, written)
             try:
-                found = measured(open_session(written, runtime), _title(float_parts))
+                found = measured(open_session(written, format_.runtime), _title(float_parts))
             except ExportError as error:  # a runtime may not have each mixture of types
                 attempts.append(Attempt(float_parts, None, error=str(error)))
                 continue
