@@ -438,10 +438,10 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
     ],
     'docs/training.md': [
         ('data/coco/annotations', shown),
-        ('export PYTHON=.venv/bin/python', parse),
+        ('PYTHON=.venv/bin/python bash tools/dist_train.sh', parse),
         ("_base_ = ['configs/rsn/rsn50_coco-256x192.py']", config),
         ("_base_ = ['configs/_base_/schedule_paper.py']", config),
-        ('Training rsn18_lsp-128x96', shown),
+        ('Training rsn18_lsp-large-128x96', shown),
         ("_base_ = ['configs/rsn/rsn18_coco-256x192.py']", config),
         ('.venv/bin/python tools/train.py configs/rsn/rsn18-released_mpii-256x256.py', parse),
         ("_base_ = ['configs/rsn/rsn18-released_mpii-256x256.py']", config),

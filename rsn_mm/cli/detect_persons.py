@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--score-thr', type=float, default=0., metavar='SCORE',
                         help='leave out detections with a lower score (default 0: keep all)')
     parser.add_argument('--batch-size', type=int, default=1, help='images in a batch (default 1)')
-    parser.add_argument('--skip-errors', action='store_true', help='go on behind images that '
+    parser.add_argument('--skip-errors', action='store_true', help='continue past images that '
                         f'cannot be read; the exit status is then {EXIT_SKIPPED}')
     add_force_option(parser)
     parser.add_argument('--device', help='cpu or cuda:N (default: a GPU if there is one)')

@@ -10,7 +10,7 @@ from rsn_mm.export.sessions import SESSIONS
 from rsn_mm.optimization import DTYPES
 from rsn_mm.prediction import Predictor
 from rsn_mm.prediction.box_files import BoxFile
-from rsn_mm.prediction.detectors import Detector
+from rsn_mm.prediction.detectors import PERSON, Detector
 from rsn_mm.prediction.drawing import (
     SCORE_THRESHOLD,
     SCORE_THRESHOLD_OF_OUR_HEAD,
@@ -76,6 +76,8 @@ def build_parser() -> argparse.ArgumentParser:
                         'and perhaps score (.csv)')
     people.add_argument('--whole-image', action='store_true', help='each image is one person; in '
                         'a video, the image in which a person is looked for')
+    parser.add_argument('--category', default=PERSON, metavar='NAME|LABEL', help='what the '
+                        f'detector is to find, by its name or label (default {PERSON})')
     parser.add_argument('--box-thr', type=float, default=0.3, metavar='SCORE', help='leave out '
                         'people whom the detector gives a lower score (default 0.3)')
     outputs = parser.add_argument_group('what is written')
@@ -94,8 +96,9 @@ def build_parser() -> argparse.ArgumentParser:
     outputs.add_argument('--force', action='store_true', help='write over results and pictures '
                          'that exist, and discard an interrupted run with other settings')
     add_video_options(parser)
-    parser.add_argument('--skip-errors', action='store_true', help='go on behind images and videos '
-                        'that cannot be used; each is logged, and named in .jsonl and .parquet')
+    parser.add_argument('--skip-errors', action='store_true', help='continue past images and '
+                        'videos that cannot be used; each is logged, and named in .jsonl and '
+                        '.parquet')
     parser.add_argument('--optimize', choices=DTYPES, default='fp32', help='type of the network; '
                         'bf16 is faster where the hardware has it, fp16 is for GPUs (default fp32)')
     parser.add_argument('--runtime', choices=(TORCH, *SESSIONS), default=TORCH, help='what '
@@ -132,14 +135,15 @@ def people_of(args: argparse.Namespace) -> People:
         return BoxFile(args.boxes)
     if args.detector is not None:
         config, checkpoint = files_of(args.detector, DETECTOR)
-        return Detector(load_config(config, {}), checkpoint, args.device, score_thr=args.box_thr)
+        return Detector(load_config(config, {}), checkpoint, args.device, args.category,
+                        args.box_thr)
     return whole_images
 
 
 def settings_of(args: argparse.Namespace) -> dict:
     """What the results depend on, so that an interrupted run goes on with the same."""
-    settings = {name: getattr(args, name) for name in ('whole_image', 'optimize', 'runtime',
-                                                       'batch_size', 'box_thr', 'draw_thr')}
+    settings = {name: getattr(args, name) for name in (
+        'whole_image', 'optimize', 'runtime', 'batch_size', 'category', 'box_thr', 'draw_thr')}
     for name in ('model', 'detector', 'boxes'):
         value = getattr(args, name)
         settings[name] = value and [file_stamp(each) for each in
@@ -226,4 +230,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         if len(args.model) > 1:  # whose people, or animals, or things may be no detector's
             parser.error('--model CONFIG CHECKPOINT needs --detector, --boxes or --whole-image')
         args.detector = [DEFAULT_DETECTOR]
+    if args.category != PERSON and args.detector is None:
+        parser.error('--category is what a detector finds, and needs --detector')
     run_command(predict, args, parser.prog)

@@ -110,7 +110,7 @@ def settings_of(args: argparse.Namespace) -> ShardSettings:
     detector = args.detector and tuple(files_of(args.detector, DETECTOR))
     return ShardSettings(config, checkpoint, device=args.device, optimize=args.optimize,
                          runtime=args.runtime, batch_size=args.batch_size,
-                         detector=detector, box_thr=args.box_thr,
+                         detector=detector, category=args.category, box_thr=args.box_thr,
                          box_file=args.boxes, whole_image=args.whole_image,
                          skip_errors=args.skip_errors)
 

@@ -10,7 +10,7 @@ from rsn_mm.configuration import read_config
 from rsn_mm.errors import OptionError
 from rsn_mm.optimization import DTYPES
 from rsn_mm.prediction.box_files import BoxFile
-from rsn_mm.prediction.detectors import Detector
+from rsn_mm.prediction.detectors import PERSON, Detector
 from rsn_mm.prediction.loading import TORCH
 from rsn_mm.prediction.people import People, whole_images
 
@@ -32,6 +32,7 @@ class ShardSettings:
         runtime: What computes the network.
         batch_size: Number of people in a batch, and of images in one of the detector.
         detector: Config and checkpoint of a detector of mmdet.
+        category: What the detector finds, by its name or label.
         box_thr: People whom the detector gives a lower score are left out.
         box_file: File of boxes, see :class:`rsn_mm.prediction.box_files.BoxFile`.
         whole_image: Each image is one person.
@@ -49,6 +50,7 @@ class ShardSettings:
     runtime: str = TORCH
     batch_size: int = 16
     detector: tuple[str, str] | None = None
+    category: str = PERSON
     box_thr: float = 0.3
     box_file: str | None = None
     whole_image: bool = False
@@ -83,7 +85,8 @@ class ShardSettings:
         """What finds the people; ``None`` if rows have boxes."""
         if self.detector is not None:
             config, checkpoint = self.detector
-            return Detector(read_config(config), checkpoint, self.device, score_thr=self.box_thr)
+            return Detector(read_config(config), checkpoint, self.device, self.category,
+                            self.box_thr)
         if self.box_file is not None:
             return BoxFile(self.box_file)
         return whole_images if self.whole_image else None
@@ -107,7 +110,7 @@ class ShardSettings:
                      people='boxes of the manifest')
         if self.detector is not None:
             config, checkpoint = self.detector
-            found |= dict(people=f'detector, scores from {self.box_thr}',
+            found |= dict(people=f'detector of {self.category}, scores from {self.box_thr}',
                           detector_config=_config_checksum(config), detector=_content(checkpoint))
         elif self.box_file is not None:
             found |= dict(people='file of boxes', boxes=checksum(self.box_file))

@@ -402,6 +402,12 @@ def test_bad_command_lines_are_one_message(here, more, message):
     assert Path('old.json').read_text() == 'old' and os.listdir('full') == ['mine.txt']
 
 
+def test_a_category_needs_a_detector(here, capsys):
+    with pytest.raises(SystemExit):
+        predict.main(arguments(here, '--category', 'mouse'))
+    assert '--category is what a detector finds, and needs --detector' in capsys.readouterr().err
+
+
 def test_pictures_never_replace_their_photographs(here):
     os.mkdir('photos')
     cv2.imwrite('photos/a.jpg', np.full((50, 40, 3), 90, np.uint8))

@@ -151,12 +151,18 @@ def test_predict_finds_the_same_people(run, tmp_path, monkeypatch):
     torch.save(dict(state_dict=model.state_dict()), 'pose.pth')
     images = [run / f'{i:03d}.png' for i in range(1, 4)]
     for out, people in (('a.jsonl', ('--detector', 'det.py', run / 'det.pth', '--box-thr', 0.5)),
+                        ('label.jsonl', ('--detector', 'det.py', run / 'det.pth', '--box-thr', 0.5,
+                                         '--category', '0')),
+                        ('other.jsonl', ('--detector', 'det.py', run / 'det.pth', '--box-thr', 0.5,
+                                         '--category', 'dog')),
                         ('b.jsonl', ('--boxes', 'found.json'))):
         assert call('predict.py', *images, '--model', run / 'tiny.py', 'pose.pth', *people,
                     '--output', out, '--batch-size', 2) is None
     found, expected = ([json.loads(line) for line in Path(name).read_text().splitlines()]
                        for name in ('a.jsonl', 'b.jsonl'))
     assert sum(len(image['people']) for image in found) > 10
+    assert Path('label.jsonl').read_text() == Path('a.jsonl').read_text()
+    assert Path('other.jsonl').read_text() != Path('a.jsonl').read_text()
     for one, other in zip(found, expected, strict=True):
         values = {name: [np.array([person[name] for person in image['people']])
                          for image in (one, other)] for name in ('box', 'score', 'keypoints')}
