@@ -44,8 +44,8 @@ for i in "${!rows[@]}"; do
         what=$("$clone/.venv/bin/python" -c "$versions")
         (cd "$clone" && OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q "${selection[@]}") \
             >> "$log" 2>&1 && passed=1 || passed=0
-        result=$(grep -E '(passed|failed|error).* in [0-9.]+s' "$log" | tail -n 1 | tr -d '=')
-        ((passed)) || result="FAILED: ${result:-no test ran}"
+        result=$(grep -E '(passed|failed|error).* in [0-9.]+s' "$log" | tail -n 1 | tr -d '=' || true)
+        ((passed)) || result="FAILED: ${result:-ended before its summary}"
     fi
     echo "$what: $result ($log)"
     [[ $result != 'setup failed' && $result != FAILED* ]] || failed=1

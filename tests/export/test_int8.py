@@ -66,33 +66,32 @@ def model(folder):
     return model
 
 
-def types_in_openvino(path) -> list[str]:
-    """The stored type of the weights of every convolution."""
-    types = []
+def weights_in_openvino(path) -> list[np.ndarray]:
+    """The stored weights of every convolution."""
+    found = []
     for node in openvino.Core().read_model(path).get_ordered_ops():
         if 'Convolution' in node.get_type_name():
             weights = node.input(1).get_source_output().get_node()
             while weights.inputs():
                 weights = weights.input(0).get_source_output().get_node()
-            types.append(weights.get_element_type().get_type_name())
-    return types
+            found.append(weights.get_data())
+    return found
 
 
-def types_in_onnx(path) -> list[str]:
-    """As :func:`types_in_openvino`."""
+def weights_in_onnx(path) -> list[np.ndarray]:
+    """As :func:`weights_in_openvino`."""
     graph = onnx.load(path).graph
-    stored = {each.name: each.data_type for each in graph.initializer}
+    stored = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
     made_by = {value: node for node in graph.node for value in node.output}
-    names = dict(zip((onnx.TensorProto.FLOAT, onnx.TensorProto.INT8), ('f32', 'i8')))
-    types = []
+    found = []
     for node in graph.node:
         if node.op_type == 'Conv':
             maker = made_by.get(node.input[1])
-            types.append(names[stored[maker.input[0] if maker else node.input[1]]])
-    return types
+            found.append(stored[maker.input[0] if maker else node.input[1]])
+    return found
 
 
-TYPES = {'.xml': types_in_openvino, '.onnx': types_in_onnx}
+WEIGHTS = {'.xml': weights_in_openvino, '.onnx': weights_in_onnx}
 
 
 @pytest.mark.parametrize('float_parts', [(), tuple(PARTS)])
@@ -102,15 +101,30 @@ def test_convolutions_are_quantized_except_those_that_stay_in_float(
     images, content = images_of(8), exported.SerializeToString()
     path = tmp_path / f'int8{ending}'
     FORMATS[ending].write(content, images, float_parts, path)
-    types = Counter(TYPES[ending](path))
+    weights = WEIGHTS[ending](path)
+    types = Counter(each.dtype.name for each in weights)
     # The stem is one convolution, a predictor are two; nothing else is in float.
-    assert types['f32'] == (3 if float_parts else 0) and types['i8'] > 10
-    assert set(types) <= {'f32', 'i8'}
+    assert types['float32'] == (3 if float_parts else 0) and types['int8'] > 10
+    assert set(types) <= {'float32', 'int8'}
+    # Two products with a byte from 0 to 255 fit into 16 bits.
+    highest = {np.abs(each.astype(int)).max() for each in weights if each.dtype == np.int8}
+    assert highest <= {63, 64}
     exact, near = (open_session(file, FORMATS[ending].runtime) for file in (Content(content), path))
     assert near.metadata == exact.metadata
     scores, expected = near(images)['scores'], exact(images)['scores']
     # The median, because another of two cells that are nearly equal may be the highest.
     assert 0 < np.median(np.abs(scores - expected)) < 0.02 * np.ptp(expected)
+
+
+@pytest.mark.parametrize('ending', FORMATS)
+def test_the_highest_values_of_a_single_image_are_kept(exported, tmp_path, ending):
+    images, content = images_of(8), exported.SerializeToString()
+    images[1:] = 116 + (images[1:].astype(int) - 116) // 8  # seven images of little contrast
+    path = tmp_path / f'int8{ending}'
+    FORMATS[ending].write(content, images, (), path)
+    near, exact = (open_session(file, FORMATS[ending].runtime)(images[:1])['scores']
+                   for file in (path, Content(content)))
+    assert 0 < np.median(np.abs(near - exact)) < 0.02 * np.ptp(exact)
 
 
 def test_the_search_for_keypoints_and_the_normalization_stay_in_float(exported):
