@@ -271,9 +271,10 @@ def test_ctrl_c_ends_the_recording(here, detector, monkeypatch):
 
     monkeypatch.setattr(Capture, 'read', read)
     monkeypatch.setattr(cv2, 'VideoCapture', Capture)
+    handler = signal.getsignal(signal.SIGINT)  # a process in the background ignores the signal
     assert command(here, '0', *detector, '--smooth', 'savgol', '--output', 'out.jsonl') == 0
     assert [record['frame'] for record in lines('out.jsonl')] == list(range(10))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 # ---------------------------------------------------------------------------------------- bad input
