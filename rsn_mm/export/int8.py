@@ -21,6 +21,7 @@ from rsn_mm.files import FilePath
 from rsn_mm.packages import needed
 
 from .network import INPUT_NAME
+from .sessions import openvino_core
 
 #: The parts of a network that can stay in floating point, and how the names of their weights begin.
 PARTS = dict(stem='estimator.backbone.stem.', predictor='estimator.head.')
@@ -54,7 +55,7 @@ def write_openvino(content: bytes, images: np.ndarray, float_parts: Collection[s
     """
     openvino, nncf, estimator = _packages('.xml')
     nncf.set_log_level(logging.ERROR)
-    model = openvino.Core().read_model(content)
+    model = openvino_core(openvino).read_model(content)
     ignored = float_nodes(openvino_nodes(model), float_parts)
     parameters = nncf.AdvancedQuantizationParameters(
         overflow_fix=nncf.OverflowFix.ENABLE,  # weights of 7 bits

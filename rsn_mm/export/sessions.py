@@ -1,6 +1,8 @@
 """Runs exported files with ONNX Runtime or OpenVINO."""
 
 from collections.abc import Mapping
+from functools import cache
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -133,7 +135,7 @@ class OpenVinoSession(Session):
         if dtype not in types:
             raise OptionError(f"runtime='openvino': dtype={dtype}, expected torch.float32 or "
                               'torch.bfloat16')
-        core = module.Core()
+        core = openvino_core(module)
         model = core.read_model(file.data if isinstance(file, Content) else str(file))
         properties = openvino_properties(model)
         # On processors that have it, OpenVINO would compute in bfloat16 without being told to.
@@ -146,6 +148,17 @@ class OpenVinoSession(Session):
     def _run(self, images: np.ndarray) -> list[np.ndarray]:
         results = self._model({INPUT_NAME: images})
         return [results[output] for output in self._model.outputs]
+
+
+@cache
+def openvino_core(openvino: ModuleType) -> Any:
+    """The one core of OpenVINO in this process, which never ends.
+
+    On some processors, each core gives the process another stack for signals and frees it at its
+    end. When two cores ended in the order in which they had begun, the next signal, such as Ctrl-C,
+    crashed the process (OpenVINO 2026.4).
+    """
+    return openvino.Core()
 
 
 def openvino_properties(model: Any) -> dict[str, str]:

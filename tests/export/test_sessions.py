@@ -19,7 +19,7 @@ from rsn_mm.cli import predict
 from rsn_mm.cli.export import main
 from rsn_mm.errors import ExportError, MissingFileError, MissingPackageError, OptionError
 from rsn_mm.export.sessions import SESSIONS, Content, open_session
-from tests.fresh import ROOT
+from tests.fresh import ROOT, run_fresh
 
 from .tiny import images_of, tiny_model
 
@@ -209,3 +209,29 @@ def test_demo_draws_joints_above_the_threshold():
 
 def test_demo_is_short():
     assert len((ROOT / 'demo' / 'onnx_predict.py').read_text().splitlines()) < 100
+
+
+def test_a_signal_after_the_end_of_sessions_does_not_crash(folder, tmp_path):
+    out = run_fresh(f"""
+        import os, signal, time
+        import rsn_mm
+        from pathlib import Path
+        from rsn_mm.export.int8 import write_openvino
+        from rsn_mm.export.sessions import Content, open_session
+        from tests.export.tiny import images_of
+
+        content = Path({str(folder / 'tiny.onnx')!r}).read_bytes()
+        images = images_of(2)
+        first = open_session(Content(content), 'openvino')
+        write_openvino(content, images, (), Path({str(tmp_path / 'int8.xml')!r}))
+        second = open_session({str(tmp_path / 'int8.xml')!r}, 'openvino')
+        del first  # in the order in which they began
+        del second
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        except KeyboardInterrupt:
+            print('interrupted')
+    """)
+    assert out.endswith('interrupted\n')
