@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from rsn_mm.apis import optimize
 
 from . import networks
+from .machine import forms_on
 from .networks import MMPOSE_CONFIGS, Case
 from .timing import REFERENCE
 
@@ -107,8 +108,8 @@ def evaluation_runners(data_config: str, device: torch.device,
     cfg = _load(data_config)
     case = Case(joints=cfg.model.head.out_channels)
     theirs, mine = networks.build_pair(case, device)
-    models = {REFERENCE: theirs, 'optimized fp32': optimize(mine),
-              'optimized bf16': optimize(mine, dtype=torch.bfloat16)}
+    models = {REFERENCE: theirs, **{f'optimized {name}': optimize(mine, dtype=dtype)
+                                    for name, dtype in forms_on(device).items()}}
     pipeline = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale'),
                 dict(type='TopdownAffine', input_size=case.size_wh), dict(type='PackPoseInputs')]
     runners = {}

@@ -11,6 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from rsn_mm.optimization.estimator import DTYPES
+from rsn_mm.processors import has_bfloat16
 from rsn_mm.version import __version__
 
 from .timing import run_race
@@ -40,10 +41,16 @@ def _processor() -> str:
     return match[1].strip() if match else platform.processor() or platform.machine()
 
 
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is worth timing: a processor without it takes minutes for each call."""
+    return device.type != 'cpu' or has_bfloat16()
+
+
 def forms_on(device: torch.device) -> dict[str, torch.dtype]:
     """Those of :data:`DTYPES` that the test-time form has on a device."""
-    return {name: dtype for name, dtype in DTYPES.items()
-            if dtype != torch.float16 or device.type == 'cuda'}
+    usable = {torch.float32: True, torch.float16: device.type == 'cuda',
+              torch.bfloat16: computes_bfloat16(device)}
+    return {name: dtype for name, dtype in DTYPES.items() if usable[dtype]}
 
 
 def matmul_rates(device: torch.device) -> dict[str, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from . import networks
+from .machine import computes_bfloat16
 from .networks import Case
 from .timing import REFERENCE
 
@@ -27,7 +28,9 @@ def training_memory(device: torch.device) -> dict[str, int]:
     """Bytes that each form needs beyond what the process holds before the step."""
     peaks = {}
     context = multiprocessing.get_context('spawn')
-    for name, options in FORMS.items():
+    forms = {name: options for name, options in FORMS.items()
+             if not options.get('amp') or computes_bfloat16(device)}
+    for name, options in forms.items():
         with ProcessPoolExecutor(1, mp_context=context) as process:
             peaks[name] = process.submit(_peak, name, device, **options).result()
     return peaks

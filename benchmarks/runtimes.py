@@ -13,6 +13,7 @@ from rsn_mm.errors import MissingPackageError
 from rsn_mm.export.files import prepare, to_onnx
 from rsn_mm.export.int8 import format_of
 from rsn_mm.export.sessions import Content, Session, open_session
+from rsn_mm.processors import has_bfloat16
 
 from .timing import Times
 
@@ -36,10 +37,12 @@ def open_runtimes(model: TopdownPoseEstimator, images: Tensor
     openers: dict[str, Callable[[], Session]] = {
         'ONNX Runtime fp32': lambda: open_session(Content(content), 'onnxruntime'),
         'OpenVINO fp32': lambda: open_session(Content(content), 'openvino'),
-        'OpenVINO bf16': lambda: open_session(Content(content), 'openvino', dtype=torch.bfloat16),
         'ONNX Runtime int8': lambda: _open_int8(content, images.numpy(), '.onnx'),
         'OpenVINO int8': lambda: _open_int8(content, images.numpy(), '.xml'),
     }
+    if has_bfloat16():
+        openers['OpenVINO bf16'] = lambda: open_session(Content(content), 'openvino',
+                                                        dtype=torch.bfloat16)
     sessions, missing = {}, {}
     for name, open_ in openers.items():
         try:

@@ -17,7 +17,7 @@ from rsn_mm.optimization.training_graphs import TrainingGraphs
 
 from . import networks
 from .data import BATCH_SIZE, batch_times, evaluation_runners, loaders, times_by_transform
-from .machine import count_flops, forms_on
+from .machine import computes_bfloat16, count_flops, forms_on
 from .memory import training_memory
 from .networks import Case
 from .precision import QUANTILES, keypoint_shifts
@@ -150,8 +150,9 @@ def train(settings: Settings) -> Iterator[Race]:
                 mine, images, samples['ours'])
         else:
             contestants['ours'] = networks.training_step(mine, images, samples['ours'])
-            contestants['ours, bf16 AMP'] = networks.training_step(
-                mine, images, samples['ours'], amp=True)
+            if computes_bfloat16(settings.device):
+                contestants['ours, bf16 AMP'] = networks.training_step(
+                    mine, images, samples['ours'], amp=True)
         if settings.compile:
             compiled = twin()
             compiled.forward = torch.compile(compiled.forward)

@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rsn_mm.prediction.drawing import SCORE_THRESHOLD_OF_OUR_HEAD
+from rsn_mm.processors import has_bfloat16
 from rsn_mm.synthetic import SyntheticCocoDataset
 
 matplotlib.use('Agg')
@@ -54,8 +55,7 @@ def bfloat16_is_fast() -> bool:
     """Whether this machine multiplies in bfloat16 in hardware."""
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported()
-    return (torch.backends.mkldnn.is_available()
-            and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return has_bfloat16()
 
 
 def train(work_dir: Path, max_epochs: int) -> Path:

@@ -10,6 +10,7 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 
 from rsn_mm.errors import OptionError
+from rsn_mm.processors import warn_of_slow_bfloat16
 from rsn_mm.registry import OPTIM_WRAPPERS
 
 
@@ -43,6 +44,8 @@ class AmpOptimWrapper(MMEngineAmpOptimWrapper):
         # Not mmengine's own __init__, which makes a scaler and refuses a machine without a GPU.
         OptimWrapper.__init__(self, **kwargs)
         self.cast_dtype = torch.bfloat16
+        if get_device() == 'cpu':
+            warn_of_slow_bfloat16('AmpOptimWrapper')
 
     backward = OptimWrapper.backward
     step = OptimWrapper.step

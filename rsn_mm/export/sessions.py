@@ -1,5 +1,6 @@
 """Runs exported files with ONNX Runtime or OpenVINO."""
 
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
@@ -143,6 +144,10 @@ class OpenVinoSession(Session):
             'INFERENCE_PRECISION_HINT': types[dtype],
             'INFERENCE_NUM_THREADS': torch.get_num_threads(),
             'PERFORMANCE_HINT': 'LATENCY'})
+        actual = self._model.get_property('INFERENCE_PRECISION_HINT').get_type_name()
+        if actual != types[dtype]:
+            warnings.warn(f'OpenVINO computes in {actual} on this processor, which has no '
+                          f'{types[dtype]}', stacklevel=2)
         return properties
 
     def _run(self, images: np.ndarray) -> list[np.ndarray]:

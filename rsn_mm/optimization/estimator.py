@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rsn_mm.errors import OptionError, OptionTypeError
 from rsn_mm.models import RSN, MultiStageRSNHead
+from rsn_mm.processors import warn_of_slow_bfloat16
 
 from .bfloat16 import to_bfloat16
 from .cuda_graphs import CudaGraphs
@@ -170,6 +171,8 @@ def optimize(model: TopdownPoseEstimator, dtype: torch.dtype | None = None,
     if dtype == torch.float16 and next(model.parameters()).is_cpu:
         raise OptionTypeError('optimize: dtype=torch.float16 for a model on a processor, expected '
                               'a GPU, or torch.float32 or torch.bfloat16')
+    if dtype == torch.bfloat16 and next(model.parameters()).is_cpu:
+        warn_of_slow_bfloat16('optimize')
     fast: Any = fold(model)
     parts = _parts(fast)
     if compile is False:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import fold, relu
 
 from rsn_mm.models.layers import ConvNorm, ConvNormAdd, add
+from rsn_mm.processors import has_bfloat16
 
 _NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolution_weight')
 #: The operations that torch's compiler uses for convolutions on a CPU; ``None`` if this build of
@@ -16,7 +17,7 @@ _OPS: Any = torch.ops.mkldnn if torch.backends.mkldnn.is_available() and all(
     hasattr(torch.ops.mkldnn, name) for name in _NAMES) else None
 #: Types of features that these operations accept on this CPU.
 _DTYPES = () if _OPS is None else (
-    torch.float32, *([torch.bfloat16] if _OPS._is_mkldnn_bf16_supported() else []))
+    torch.float32, *([torch.bfloat16] if has_bfloat16() else []))
 #: Number of output channels that a CPU computes together, which fill one register.
 LANES = 16
 #: Up to this many channels beyond a multiple of :data:`LANES` are cheaper tap by tap.

@@ -2,7 +2,6 @@
 
 import sys
 from collections import Counter
-from unittest import mock
 
 import numpy as np
 import onnx
@@ -292,9 +291,10 @@ def test_files_are_not_overwritten(model, scores, tmp_path):
 
 @pytest.mark.parametrize('package, file', [
     ('nncf', 'a.xml'), ('openvino', 'a.xml'), ('onnxruntime.quantization', 'a.onnx')])
-def test_missing_packages(model, tmp_path, package, file):
-    with mock.patch.dict(sys.modules, {package: None}), pytest.raises(
-            MissingPackageError, match=rf'needs the package {package}, .*\[int8\]'):
+def test_missing_packages(model, monkeypatch, tmp_path, package, file):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingPackageError,
+                       match=rf'needs the package {package}, .*\[int8\]'):
         export_int8(model, tmp_path / file)
 
 

@@ -12,6 +12,7 @@ from torch.nn.functional import relu
 from rsn_mm.models.units import BasicUnit
 from rsn_mm.optimization import packed_conv
 from rsn_mm.optimization.packed_conv import PackedConv, PackedHeatmapConv, pack_convs
+from rsn_mm.processors import has_bfloat16
 
 ON_CPU = pytest.mark.skipif(packed_conv._OPS is None, reason='this torch is built without oneDNN')
 
@@ -34,7 +35,6 @@ def counted(monkeypatch) -> list:
             packings.append(1), torch.ops.mkldnn._reorder_convolution_weight(*args))[1])
         _convolution_pointwise_ = torch.ops.mkldnn._convolution_pointwise_
         _convolution_pointwise = torch.ops.mkldnn._convolution_pointwise
-        _is_mkldnn_bf16_supported = torch.ops.mkldnn._is_mkldnn_bf16_supported
 
     packings = []
     monkeypatch.setattr(packed_conv, '_OPS', Ops)
@@ -84,9 +84,7 @@ def test_the_memory_of_the_addend_is_taken_where_that_is_allowed():
 
 
 @ON_CPU
-@pytest.mark.skipif(packed_conv._OPS is not None
-                    and not packed_conv._OPS._is_mkldnn_bf16_supported(),
-                    reason='this processor has no bfloat16')
+@pytest.mark.skipif(not has_bfloat16(), reason='this processor has no bfloat16')
 def test_the_bias_is_added_before_rounding():
     plain, x = conv().to(torch.bfloat16), image(dtype=torch.bfloat16)
     bias = torch.linspace(100, 200, 10) + 0.3
@@ -118,7 +116,7 @@ def test_bfloat16(monkeypatch):
     packings, plain = counted(monkeypatch), conv().to(torch.bfloat16)
     x = image(dtype=torch.bfloat16)
     torch.testing.assert_close(PackedConv(plain)(x), plain(x), atol=2e-2, rtol=2e-2)
-    assert len(packings) == torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    assert len(packings) == has_bfloat16()
 
 
 def test_plain_where_the_processor_cannot_or_gradients_are_wanted(monkeypatch):
