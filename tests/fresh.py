@@ -38,9 +38,11 @@ def run_fresh(code: str, paths: Iterable[Path] = (), without: tuple[str, ...] = 
         without: Modules that are to look as if they were not installed.
         fails: The code must end with an exception.
     """
-    code = (HIDE.format(names=without) if without else '') + dedent(code)
-    search = os.pathsep.join(str(path) for path in (*paths, ROOT))
-    env = {**os.environ, 'PYTHONPATH': search, 'OMP_NUM_THREADS': '1'}
+    search = [str(path) for path in (*paths, ROOT)]
+    # Before the current folder, which PYTHONPATH is not.
+    code = (f'import sys; sys.path[:0] = {search!r}\n'
+            + (HIDE.format(names=without) if without else '') + dedent(code))
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(search), 'OMP_NUM_THREADS': '1'}
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c', code],
         env=env, cwd=ROOT, capture_output=True, text=True, timeout=600)

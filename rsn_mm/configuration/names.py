@@ -18,8 +18,13 @@ def suggestion(key: str, unread: str, legal: Collection[str], cfg: Mapping) -> s
         key: The key.
         unread: Its beginning, up to and with the first name that nothing reads.
         legal: Keys that could stand in the place of ``unread``.
-        cfg: Config whose entries are searched for the same last name, if no legal key is near.
+        cfg: Config whose entries are searched for the same last name. They come first if only this
+            name is wrong, and otherwise if no legal key is near.
     """
+    last = key.rpartition('.')[2]
+    elsewhere = [each for each in dotted_keys(cfg) if each.rpartition('.')[2] == last]
+    if elsewhere and key == unread:
+        return f'; did you mean {listing(elsewhere, 3)}?'
     near = difflib.get_close_matches(unread, legal, 1, NEAR)
     if '.' in unread:  # compare the last names, since all that precedes is the same
         parent, _, name = unread.rpartition('.')
@@ -27,8 +32,6 @@ def suggestion(key: str, unread: str, legal: Collection[str], cfg: Mapping) -> s
         near = [f'{parent}.{each}' for each in difflib.get_close_matches(name, names, 1, NEAR)]
     if near:
         return f'; did you mean {near[0]}{key.removeprefix(unread)}?'
-    last = key.rpartition('.')[2]
-    elsewhere = [each for each in dotted_keys(cfg) if each.rpartition('.')[2] == last]
     if elsewhere:
         return f'; did you mean {listing(elsewhere, 3)}?'
     return f'; expected one of {listing(sorted(each.rpartition(".")[2] for each in legal), 30)}'

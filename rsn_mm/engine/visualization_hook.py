@@ -45,6 +45,12 @@ class PoseVisualizationHook(MMPoseVisualizationHook):
         super().__init__(enable=enable, interval=interval, kpt_thr=kpt_thr, show=show,
                          wait_time=wait_time, out_dir=out_dir, backend_args=backend_args)
 
+    def before_run(self, runner: Runner) -> None:
+        """Draw with the run's visualizer, which need not be the last one of the process."""
+        self._visualizer = runner.visualizer
+        if self.show:  # as MMPose does with the last one
+            self._visualizer._vis_backends = {}
+
     def before_val_epoch(self, runner: Runner) -> None:
         """Number the samples from 0."""
         self._test_index = 0

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 OPSET = 18
 #: Batch size of the example that is traced. With 1, the exporter would take it for a constant.
 TRACED_BATCH = 2
+#: Largest batch size. Without one, torch 2.6 refuses the largest integer as a batch size.
+LARGEST_BATCH = 2**31 - 1
 #: Name of the dimension that varies.
 BATCH_NAME = 'batch'
 
@@ -213,7 +215,7 @@ def _trace(network: ExportedNetwork) -> torch.export.ExportedProgram:
     with torch.no_grad(), _quiet():
         return torch.export.export(
             network.eval(), (network.example(TRACED_BATCH), ), strict=False,
-            dynamic_shapes=({0: torch.export.Dim(BATCH_NAME, min=1)}, ))
+            dynamic_shapes=({0: torch.export.Dim(BATCH_NAME, min=1, max=LARGEST_BATCH)}, ))
 
 
 @contextmanager

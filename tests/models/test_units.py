@@ -9,8 +9,9 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from rsn_mm.apis import optimize
+from rsn_mm.errors import OptionError
 from rsn_mm.models import RSN
-from rsn_mm.models.layers import BN, split_channels
+from rsn_mm.models.layers import BN, ConvNormAdd, conv_norm, split_channels
 from rsn_mm.models.units import BasicUnit, ResidualUnit
 from rsn_mm.models.units.branches import equal_cost_width, rsb_cost
 from rsn_mm.registry import UNITS
@@ -250,6 +251,46 @@ def test_a_unit_from_another_package(unit, tmp_path):
             else:
                 raise AssertionError(name)
         """, [tmp_path])
+
+
+class Wrong(ResidualUnit):
+    """A unit with at most one mistake."""
+
+    mistake = ''
+
+    def __init__(self, in_channels, planes, *, stride=1, norm_cfg, **common):
+        if self.mistake != 'super':
+            super().__init__(in_channels, planes, stride=stride, norm_cfg=norm_cfg, **common)
+        self.conv = conv_norm(in_channels, planes, 3, norm_cfg=norm_cfg,
+                              stride=1 if self.mistake == 'stride' else stride)
+        if self.mistake != 'fuse':
+            self.fuse = conv_norm(
+                planes // 2 if self.mistake == 'channels' else planes, norm_cfg=norm_cfg,
+                out_channels=planes if self.mistake == 'out_channels' else self.out_channels,
+                module=ConvNormAdd)
+
+    def features(self, x):
+        return self.conv(x)[:, :20] if self.mistake == 'conv' else self.conv(x)
+
+
+@pytest.mark.parametrize('mistake, message', [
+    ('', None),
+    ('super', r'the unit Wrong fails .*cannot assign module before Module.__init__\(\) call'),
+    ('fuse', "the unit Wrong fails .*no attribute 'fuse'"),
+    ('channels', 'Wrong.features gives 64 channels, but Wrong.fuse takes 32'),
+    ('conv', 'Wrong.features gives 20 channels, but Wrong.fuse takes 64'),
+    ('stride', r'with stride=2, the shortcut has the shape \(1, 256, 4, 4\), but fuse gives '
+     r'\(1, 256, 8, 8\): exactly one layer must have the stride'),
+    ('out_channels', r'has the shape \(1, 256, 4, 4\), but fuse gives \(1, 64, 4, 4\)'),
+])
+def test_a_mistake_in_a_unit_names_it(monkeypatch, mistake, message):
+    monkeypatch.setattr(Wrong, 'mistake', mistake)
+    options = dict(TINY, depth=50, unit=Wrong)
+    if message is None:
+        RSN(**options)
+    else:
+        with pytest.raises(OptionError, match=message):
+            RSN(**options)
 
 
 @pytest.mark.parametrize('unit', COMPARED)

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 import cv2
 import pytest
@@ -42,6 +43,7 @@ def test_an_interrupted_sweep_goes_on_and_its_table_is_written(sweep, tmp_path, 
             if long_log.exists() and 'epoch 2/2   2/16' in long_log.read_text():
                 process.send_signal(signal.SIGTERM)
                 break
+            time.sleep(0.02)
         output = process.stdout.read()
     assert process.returncode == 1, output
     assert '3 runs, 0 of them have finished before' in output

@@ -19,7 +19,7 @@ from rsn_mm.registry import MODELS
 from ..decoder import Decoder
 from ..encoder import BASE_PLANES, Encoder
 from ..layers import BN, KAIMING_INIT, conv_norm, norm_layers
-from ..units import ResidualUnit, resolve_unit
+from ..units import ResidualUnit, check_unit, resolve_unit
 from .stage_features import StageFeatures
 
 #: Units per level, fine to coarse, in the ResNet of the same depth.
@@ -163,6 +163,7 @@ class RSN(BaseModule):
         self.memory_format = (
             torch.channels_last if channels_last else torch.preserve_format)
         make_unit = partial(unit_class, norm_cfg=norm_cfg, with_cp=with_cp, **options)
+        check_unit(unit_class.__name__, make_unit)
         self.stem = Stem(norm_cfg)
         self.stages: Any = nn.ModuleList()
         for i in range(num_stages):

@@ -2,7 +2,7 @@
 
 from .base import ResidualUnit
 from .branches import BRANCHES
-from .config import resolve_unit
+from .config import check_unit, resolve_unit
 from .dense import DenseUnit
 from .osnet import OSNetUnit
 from .res2net import Res2NetUnit
@@ -12,5 +12,6 @@ from .rsb_baselines import ChainedStepsBlock, SeparateStepsBlock
 
 __all__ = [
     'BRANCHES', 'BasicUnit', 'Bottleneck', 'ChainedStepsBlock', 'DenseUnit', 'OSNetUnit',
-    'Res2NetUnit', 'ResidualStepsBlock', 'ResidualUnit', 'SeparateStepsBlock', 'resolve_unit',
+    'Res2NetUnit', 'ResidualStepsBlock', 'ResidualUnit', 'SeparateStepsBlock', 'check_unit',
+    'resolve_unit',
 ]

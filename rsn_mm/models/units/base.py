@@ -17,7 +17,7 @@ class ResidualUnit(CheckpointedModule):
     A subclass builds its layers in ``__init__``. One of them is ``fuse``, the last layer of the
     residual branch, which adds the shortcut. The method :meth:`features` computes everything before
     it. Keyword arguments of ``__init__`` are the options that a config can set; options that are
-    not among them are refused.
+    not among them are refused. What the layers must fulfil is checked when a backbone is built.
 
     Args:
         in_channels: Channels of the input.

@@ -1,10 +1,12 @@
 """From the ``unit`` of a config to the class of the unit and its options."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
 from typing import Any
 
-from rsn_mm.errors import OptionError
+import torch
+
+from rsn_mm.errors import OptionError, RsnMmError
 from rsn_mm.registry import UNITS
 
 from .base import ResidualUnit
@@ -49,6 +51,38 @@ def resolve_unit(unit: str | type | Mapping,
         raise OptionError(f'RSN: unit {kind!r} has no option {name}; it has '
                           f'{", ".join(sorted(known))}')
     return unit_class, cfg
+
+
+def check_unit(name: str, make_unit: Callable[..., ResidualUnit]) -> None:
+    """Run a unit of stride 2 on tensors without memory, so that a mistake in it is one message.
+
+    Args:
+        name: Name of the unit's class.
+        make_unit: Makes a unit from ``in_channels``, ``planes`` and ``stride``.
+
+    Raises:
+        OptionError: If it cannot be made or run, or the shapes do not fit.
+    """
+    stride, x = 2, torch.empty(1, 64, 8, 8, device='meta')
+    try:
+        with torch.device('meta'):
+            unit = make_unit(x.shape[1], x.shape[1], stride=stride).eval()
+        features, shortcut = unit.features(x), unit.shortcut(x)
+        channels, expected = features.shape[1], unit.fuse.conv.in_channels
+        residual = unit.fuse.conv(features) if channels == expected else None
+    except RsnMmError:
+        raise  # of the unit itself
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        raise OptionError(f'the unit {name} fails for an input of shape {tuple(x.shape)} and '
+                          f'stride={stride}: {type(error).__name__}: {error}') from error
+    if residual is None:
+        raise OptionError(f'{name}.features gives {channels} channels, but {name}.fuse takes '
+                          f'{expected}')
+    if residual.shape != shortcut.shape:
+        raise OptionError(
+            f'{name}: with stride={stride}, the shortcut has the shape {tuple(shortcut.shape)}, '
+            f'but fuse gives {tuple(residual.shape)}: exactly one layer must have the stride, and '
+            'fuse must give self.out_channels')
 
 
 def _argument_names(unit_class: type[ResidualUnit]) -> set[str]:
