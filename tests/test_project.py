@@ -30,10 +30,16 @@ print(*command.get_outputs(), sep='\\n')
 
 
 @pytest.fixture(scope='module')
-def job():
-    """The workflow's only job."""
+def jobs():
+    """The workflow's jobs: the current versions and the oldest ones."""
     jobs = yaml.safe_load(WORKFLOW.read_text())['jobs']
-    assert len(jobs) == 1
+    assert jobs.keys() == {'checks', 'oldest'}
+    return jobs
+
+
+@pytest.fixture(scope='module')
+def job(jobs):
+    """The job of the current versions."""
     return jobs['checks']
 
 
@@ -85,7 +91,7 @@ def test_workflow_runs_the_checks_of_the_repository(job):
         assert f'\n{variable} ?=\n' in makefile  # the environment reaches tools/setup_env.sh
 
 
-def test_workflow_covers_the_supported_versions(job, setup_cfg):
+def test_workflow_covers_the_supported_versions(jobs, job, setup_cfg):
     supported = re.findall(r'Python :: (3\.\d+)', setup_cfg['metadata']['classifiers'])
     matrix = job['strategy']['matrix']
     assert matrix['python'] == supported
@@ -93,10 +99,14 @@ def test_workflow_covers_the_supported_versions(job, setup_cfg):
     assert supported[0] in accepted and f'3.{int(supported[0][2:]) - 1}' not in accepted
     assert f'Python {supported[0]} to {supported[-1]}' in (ROOT / 'docs/install.md').read_text()
 
-    assert matrix['torch'] == ['']  # the torch of requirements/torch.txt
+    assert matrix.keys() == {'python'}  # with the torch of requirements/torch.txt
     newest = Requirement((ROOT / 'requirements/torch.txt').read_text().splitlines()[-1])
-    entry, = matrix['include']
-    oldest, numpy = (Requirement(word) for word in entry['torch'].split())
+    *_, command = (shlex.split(step['run']) for step in jobs['oldest']['steps'] if 'run' in step)
+    assert command[:2] == ['bash', 'tools/test_matrix.sh']
+    assert f"rows=('{command[-1]}'\n" in (ROOT / 'tools/test_matrix.sh').read_text()
+    python, _, requirements = command[-1].partition('=')
+    assert python == f'python{supported[0]}'
+    oldest, numpy, *_ = (Requirement(word) for word in requirements.split())
     least = next(r for r in stack.REQUIREMENTS if r.module == 'numpy')
     assert numpy.name == 'numpy' and next(iter(numpy.specifier)).version.startswith(least.minimum)
     accepted = next(r for r in stack.REQUIREMENTS if r.module == 'torch')

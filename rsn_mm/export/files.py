@@ -36,6 +36,8 @@ OPSET = 18
 TRACED_BATCH = 2
 #: Largest batch size. Without one, torch 2.6 refuses the largest integer as a batch size.
 LARGEST_BATCH = 2**31 - 1
+#: Version of torch whose exporter is tested. That of 2.6 cannot export all networks.
+TESTED_TORCH = '2.13'
 #: Name of the dimension that varies.
 BATCH_NAME = 'batch'
 
@@ -187,7 +189,7 @@ def to_onnx(network: ExportedNetwork, metadata: Metadata, opset: int = OPSET) ->
     if not OPSET <= opset <= newest:
         raise ExportError(f'opset={opset}, expected {OPSET} to {newest}')
     program = _trace(network)
-    with _quiet():
+    with _quiet(), _by_torch('convert'):
         exported: Any = torch.onnx.export(
             program, dynamo=True, external_data=False, opset_version=opset, verbose=False,
             input_names=[INPUT_NAME], output_names=OUTPUT_NAMES[network.output])
@@ -212,10 +214,23 @@ def _tidy(graph: Any) -> None:
 
 
 def _trace(network: ExportedNetwork) -> torch.export.ExportedProgram:
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), _quiet(), _by_torch('trace'):
         return torch.export.export(
             network.eval(), (network.example(TRACED_BATCH), ), strict=False,
             dynamic_shapes=({0: torch.export.Dim(BATCH_NAME, min=1, max=LARGEST_BATCH)}, ))
+
+
+@contextmanager
+def _by_torch(what: str) -> Iterator[None]:
+    """Turn any error of torch's exporter, which has no base class, into one message."""
+    try:
+        yield
+    except Exception as error:
+        reason = next(filter(None, map(str.strip, str(error).splitlines())), '')
+        raise ExportError(
+            f'torch {torch.__version__} cannot {what} the network for an export '
+            f'({type(error).__name__}: {reason}); exports are tested with torch {TESTED_TORCH}'
+        ) from error
 
 
 @contextmanager

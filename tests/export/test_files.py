@@ -1,6 +1,7 @@
 """Exported files: torch's numbers for every batch size, and properties that say what they are."""
 
 import json
+import re
 
 import numpy as np
 import onnx
@@ -228,6 +229,18 @@ def test_a_file_with_other_numbers_is_not_written(exported, tmp_path, monkeypatc
     monkeypatch.setattr(files, 'to_onnx', lambda *args: wrong)
     with pytest.raises(ExportError, match='the exported file is wrong: .* of the joints of 3'):
         export_onnx(tiny_model(**RSB), tmp_path / 'tiny.onnx')
+    assert not list(tmp_path.iterdir())
+
+
+def test_errors_of_torchs_exporter_are_one_message(tmp_path, monkeypatch):
+    def fail(*args, **options):
+        raise RuntimeError('\n  a guard was violated\nmuch more')
+
+    monkeypatch.setattr(torch.export, 'export', fail)
+    with pytest.raises(ExportError, match=(
+            rf'^torch {re.escape(torch.__version__)} cannot trace the network for an export '
+            r'\(RuntimeError: a guard was violated\); exports are tested with torch 2.13$')):
+        export_onnx(tiny_model(), tmp_path / 'tiny.onnx')
     assert not list(tmp_path.iterdir())
 
 
