@@ -1,5 +1,7 @@
 """Units of the comparisons: against other people's, against slow formulas, and their widths."""
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,7 +18,7 @@ from rsn_mm.models.units import BasicUnit, ResidualUnit
 from rsn_mm.models.units.branches import equal_cost_width, rsb_cost
 from rsn_mm.registry import UNITS
 from tests import golden
-from tests.fresh import run_fresh
+from tests.fresh import ROOT, run_fresh
 from tests.models.test_rsn import TINY, FieldSet, image
 
 UNIT_NAMES = sorted(UNITS.module_dict)
@@ -251,6 +253,14 @@ def test_a_unit_from_another_package(unit, tmp_path):
             else:
                 raise AssertionError(name)
         """, [tmp_path])
+
+
+def test_the_page_of_networks_describes_every_unit():
+    page = (ROOT / 'docs/networks.md').read_text()
+    table, = re.findall(r'^\| `unit` \|.*?\n\n', page, re.M | re.S)
+    described = re.findall(r'^\| `(\w+)` \|', table, re.M)[1:]
+    assert sorted(described) == sorted(
+        name for name, unit in UNITS.module_dict.items() if unit.__module__.startswith('rsn_mm.'))
 
 
 class Wrong(ResidualUnit):
