@@ -22,5 +22,5 @@ def warn_of_slow_bfloat16(name: str) -> None:
         name: What computes in bfloat16 on the processor.
     """
     if not has_bfloat16():
-        warnings.warn(f'{name}: bfloat16 on a processor without instructions for it, which can '
-                      'take a hundred times as long as float32; use float32', stacklevel=3)
+        warnings.warn(f'{name}: bfloat16 is slow without instructions for it; use float32 on this '
+                      'processor', stacklevel=3)

@@ -10,6 +10,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.registry import DATASETS
 
+from rsn_mm.processors import has_bfloat16
+
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / 'shared' / 'data'
 TINY = {'model.backbone.num_blocks': (1, 1, 1, 1)}
@@ -21,6 +23,9 @@ def config(name: str, folder: str) -> tuple[Config, Path]:
     init_default_scope('mmpose')
     cfg = Config.fromfile(ROOT / 'configs' / 'rsn' / f'{name}.py')
     cfg.merge_from_dict(TINY)
+    if not has_bfloat16():  # which would take minutes
+        cfg.optim_wrapper.type = 'OptimWrapper'
+        cfg.optim_wrapper.pop('dtype', None)
     return cfg, DATA / folder
 
 

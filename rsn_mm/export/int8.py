@@ -54,7 +54,8 @@ def write_openvino(content: bytes, images: np.ndarray, float_parts: Collection[s
         MissingPackageError: If openvino or NNCF is not installed.
     """
     openvino, nncf, estimator = _packages('.xml')
-    nncf.set_log_level(logging.ERROR)
+    # Not nncf.set_log_level, which also changes handlers that belong to others.
+    logging.getLogger('nncf').setLevel(logging.ERROR)
     model = openvino_core(openvino).read_model(content)
     ignored = float_nodes(openvino_nodes(model), float_parts)
     parameters = nncf.AdvancedQuantizationParameters(

@@ -20,6 +20,7 @@ def checkpoint(config, path):
 
 
 def test_shifts_are_counted_in_input_pixels(tmp_path, monkeypatch):
+    monkeypatch.setattr('benchmarks.machine.has_bfloat16', lambda: True)
     config = write_run(tmp_path)
     weights = checkpoint(config, tmp_path / 'random.pth')
     shifts = keypoint_shifts(str(config), weights, CPU)

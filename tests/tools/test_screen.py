@@ -91,7 +91,8 @@ def test_the_log_file_is_complete(folder, trained):
 def test_a_test_names_what_it_tests_and_shows_one_table(folder, trained):
     lines = screen_of(folder, 'test.py', 'tiny.py', 'work/epoch_2.pth', '--work-dir', 'test',
                       '--optimize', 'bf16')
-    assert max(map(len, lines)) <= WIDTH
+    # The place of a Python warning is longer where the repository lies deep.
+    assert max(len(line) for line in lines if 'bfloat16 is slow' not in line) <= WIDTH
     text = '\n'.join(lines)
     assert not [noise for noise in NOISE if noise in text]
     for line in ('Testing tiny', 'weights     work/epoch_2.pth',
