@@ -42,7 +42,7 @@ def _processor() -> str:
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is worth timing: a processor without it takes minutes for each call."""
+    """Whether bfloat16 is worth timing: without its instructions, a matrix product takes long."""
     return device.type != 'cpu' or has_bfloat16()
 
 

@@ -23,7 +23,7 @@ def config(name: str, folder: str) -> tuple[Config, Path]:
     init_default_scope('mmpose')
     cfg = Config.fromfile(ROOT / 'configs' / 'rsn' / f'{name}.py')
     cfg.merge_from_dict(TINY)
-    if not has_bfloat16():  # which would take minutes
+    if not has_bfloat16():  # where it is slower than float32
         cfg.optim_wrapper.type = 'OptimWrapper'
         cfg.optim_wrapper.pop('dtype', None)
     return cfg, DATA / folder

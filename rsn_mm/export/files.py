@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 
-from rsn_mm.errors import ExportError
+from rsn_mm.errors import ExportError, RsnMmError
 from rsn_mm.files import FilePath, check_new_file, written_whole
 from rsn_mm.packages import needed
 from rsn_mm.version import __version__
@@ -225,6 +225,8 @@ def _by_torch(what: str) -> Iterator[None]:
     """Turn any error of torch's exporter, which has no base class, into one message."""
     try:
         yield
+    except RsnMmError:
+        raise
     except Exception as error:
         reason = next(filter(None, map(str.strip, str(error).splitlines())), '')
         raise ExportError(

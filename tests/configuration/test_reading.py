@@ -69,6 +69,11 @@ def test_a_change_that_nothing_reads_is_refused_with_what_was_meant(key, message
     assert str(error.value).startswith(f'{key}: ') and message in str(error.value)
 
 
+def test_a_name_that_stands_elsewhere_comes_before_a_similar_one():
+    with pytest.raises(ChangeError, match='did you mean train_dataloader.dataset.data_root,'):
+        read_config(ROOT / 'configs/rsn/rsn18_synthetic-128x96.py', dict(data_root='data/tiny'))
+
+
 def test_a_variable_that_no_entry_follows_is_refused_with_what_has_its_value(tmp_path):
     path = tmp_path / 'c.py'
     path.write_text('lr = 0.125\nunused = 1\noptim_wrapper = dict(optimizer=dict(lr=0.125))\n')

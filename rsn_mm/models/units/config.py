@@ -72,7 +72,7 @@ def check_unit(name: str, make_unit: Callable[..., ResidualUnit]) -> None:
         residual = unit.fuse.conv(features) if channels == expected else None
     except RsnMmError:
         raise  # of the unit itself
-    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:
         raise OptionError(f'the unit {name} fails for an input of shape {tuple(x.shape)} and '
                           f'stride={stride}: {type(error).__name__}: {error}') from error
     if residual is None:
