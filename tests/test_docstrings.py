@@ -12,6 +12,7 @@ import rsn_mm
 from rsn_mm.datasets import transforms
 from rsn_mm.models import units
 from rsn_mm.models.heads import attention
+from rsn_mm.registry import UNITS
 
 #: What every example may use without importing it.
 GLOBALS = dict(rsn_mm=rsn_mm, np=np, torch=torch)
@@ -35,7 +36,8 @@ PUBLIC = [
 
 @pytest.mark.parametrize('name', MODULES)
 def test_examples(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # examples may write files
+    monkeypatch.chdir(tmp_path)  # examples may write files and register units
+    monkeypatch.setattr(UNITS, '_module_dict', dict(UNITS.module_dict))
     tests = doctest.DocTestFinder(exclude_empty=True).find(
         importlib.import_module(name), extraglobs=GLOBALS)
     runner = doctest.DocTestRunner(
