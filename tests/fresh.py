@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.forks import ROOT, Fork
 
 # Makes modules look absent to `import` and to `find_spec`, whatever is installed.
 HIDE = '''
@@ -29,7 +30,7 @@ sys.meta_path[:] = [Hiding(finder) for finder in sys.meta_path]
 
 
 def run_fresh(code: str, paths: Iterable[Path] = (), without: tuple[str, ...] = (),
-              fails: bool = False) -> str:
+              fails: bool = False, bare: bool = False) -> str:
     """Run code and return what it prints; with ``fails``, the traceback it ends with.
 
     Args:
@@ -37,17 +38,25 @@ def run_fresh(code: str, paths: Iterable[Path] = (), without: tuple[str, ...] = 
         paths: Folders to find modules in before all others.
         without: Modules that are to look as if they were not installed.
         fails: The code must end with an exception.
+        bare: Nothing at all has been imported. Otherwise torch has, and more that comes from
+            elsewhere than OpenMMLab (``tests/forks.py``), which saves seconds.
     """
     search = [str(path) for path in (*paths, ROOT)]
     # Before the current folder, which PYTHONPATH is not.
-    code = (f'import sys; sys.path[:0] = {search!r}\n'
+    code = (f'import sys, warnings; sys.path[:0] = {search!r}; warnings.simplefilter("ignore")\n'
             + (HIDE.format(names=without) if without else '') + dedent(code))
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join(search), 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code],
-        env=env, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stderr if fails else done.stdout
+    if bare:
+        done = subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c', code],
+            env=env, cwd=ROOT, capture_output=True, text=True, timeout=600)
+        out, error = done.stdout, done.stderr
+    else:
+        with Fork(code, cwd=ROOT, env=env, is_code=True, merge=False) as done, \
+                ThreadPoolExecutor() as pool:
+            out, error = pool.map(lambda stream: stream.read(), (done.stdout, done.stderr))
+    assert (done.returncode != 0) == fails, out + error
+    return error if fails else out
 
 
 def write_package(folder: Path, name: str, source: str = '', version: str | None = None) -> None:

@@ -274,6 +274,30 @@ def test_the_visualizer_draws_a_circle_whose_radius_is_an_array():
             draw_circles.__wrapped__(visualizer, **circle)
 
 
+# --- mmengine's configs --------------------------------------------------------------------------
+
+def test_the_text_of_a_config_is_formatted_once(monkeypatch):
+    from mmengine.config import Config, config
+
+    import rsn_mm  # noqa: F401
+    from rsn_mm.compat import config_formatting
+
+    plain, calls = config.FormatCode.__wrapped__, []
+
+    def format_code(text, style_config, **options):
+        calls.append(text)
+        return plain(text, style_config=style_config, **options)
+
+    monkeypatch.setattr(config, 'FormatCode', format_code)
+    cfg = Config(dict(model=dict(depth=18), sizes=list(range(40))))
+    expected = cfg.pretty_text
+    config_formatting.mend()
+    config_formatting.mend()  # again: no effect
+    assert [cfg.pretty_text, cfg.pretty_text] == [expected] * 2 and len(calls) == 2
+    cfg.model.depth = 50
+    assert 'depth=50' in cfg.pretty_text and len(calls) == 3
+
+
 # --- Version gates -------------------------------------------------------------------------------
 
 RIGHT = dict(numpy='2.4.6', torch='2.13.0+cpu', mmengine='0.10.7', mmcv='2.1.0', mmdet='3.3.0',
@@ -293,7 +317,7 @@ def import_error(folder, versions, sources=None, without=()):
     mask = folder / 'xtcocotools' / '_mask.py'
     if mask.parent.exists():
         mask.write_text((sources or {}).get('xtcocotools._mask', ''))
-    return run_fresh('import rsn_mm', [folder], without, fails=True).splitlines()[-1]
+    return run_fresh('import rsn_mm', [folder], without, fails=True, bare=True).splitlines()[-1]
 
 
 @pytest.mark.parametrize('name, version, wanted, command', [
@@ -346,7 +370,8 @@ def test_an_older_copy_on_the_path_is_found_out(tmp_path):
         write_package(tmp_path / 'pip', name, version=version)
     (tmp_path / 'pip' / 'xtcocotools' / '_mask.py').touch()
     error = run_fresh(
-        'import rsn_mm', [tmp_path / 'copy', tmp_path / 'pip'], fails=True).splitlines()[-1]
+        'import rsn_mm', [tmp_path / 'copy', tmp_path / 'pip'], fails=True,
+        bare=True).splitlines()[-1]
     assert f'found 0.29.0 in {tmp_path}/copy/mmpose/__init__.py' in error
 
 

@@ -35,6 +35,12 @@ SMALL = ' '.join([
     *(f'{loader}_dataloader.{option}' for loader in ('train', 'val', 'test')
       for option in ('num_workers=0', 'persistent_workers=False'))])
 
+#: The same at the end of the demo's config, which pages use without options.
+SMALL_NETWORK = """
+model['backbone'].update(num_blocks=(1, 1, 1, 1), unit_channels=16, num_branches=2)
+model['head'].update(unit_channels=16)
+"""
+
 FEW_IMAGES = 4
 #: What makes the demo's data few.
 FEW = ' '.join(f'{loader}_dataloader.dataset.num_images={FEW_IMAGES}'
@@ -148,9 +154,11 @@ def demo_images(stage: Stage) -> Config:
 
 
 def demo_results(stage: Stage) -> None:
-    """What `make demo` leaves: images, and a checkpoint (of a network that was not trained)."""
+    """What `make demo` leaves: images, and a checkpoint (of a small network, not trained)."""
     if (stage.folder / 'work_dirs' / 'demo').exists():
         return
+    with open(stage.folder / 'configs/rsn/rsn18_synthetic-128x96.py', 'a') as config_file:
+        config_file.write(SMALL_NETWORK)
     cfg = demo_images(stage)
     folder = stage.folder / 'work_dirs' / 'demo'
     folder.mkdir(parents=True)

@@ -29,4 +29,4 @@ def test_importing_the_package_first_sets_it():
         os.environ.pop('OMP_WAIT_POLICY', None)
         import rsn_mm
         print(os.environ['OMP_WAIT_POLICY'])
-    ''').split() == ['PASSIVE']
+    ''', bare=True).split() == ['PASSIVE']

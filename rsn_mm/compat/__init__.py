@@ -24,6 +24,7 @@ def apply() -> None:
     from . import (
         checkpoint_types,
         compiled_training,
+        config_formatting,
         missing_heatmaps,
         mmcv_extension,
         package_configs,
@@ -36,5 +37,6 @@ def apply() -> None:
     checkpoint_types.mend()
     visualizer_circles.mend()
     compiled_training.mend()
+    config_formatting.mend()
     missing_heatmaps.mend()
     package_configs.mend()

@@ -11,7 +11,7 @@ from rsn_mm.cli import __main__ as rsn_mm_command
 from rsn_mm.cli import benchmark
 from rsn_mm.cli.running import run_command
 from rsn_mm.errors import CommandError, DataError
-from tests.tools.tiny_run import ROOT, spawn
+from tests.tools.tiny_run import ROOT, fork, spawn
 
 MODULES = sorted(path.stem for path in (ROOT / 'tools').glob('*.py'))
 
@@ -69,8 +69,10 @@ def test_the_console_script_is_that_command():
 
 
 def test_the_package_runs_as_a_module_and_a_tool_from_anywhere(tmp_path):
-    for command in (('-m', 'rsn_mm.cli', 'print-config'), (ROOT / 'tools' / 'print_config.py', )):
-        with spawn(sys.executable, *command, 'no.py', cwd=tmp_path) as process:
+    for started in (
+            spawn(sys.executable, '-m', 'rsn_mm.cli', 'print-config', 'no.py', cwd=tmp_path),
+            fork('print_config.py', 'no.py', cwd=tmp_path)):
+        with started as process:
             output = process.stdout.read()
         assert process.returncode == 1
         assert output.splitlines()[-1].endswith(': error: config no.py does not exist')

@@ -2,9 +2,6 @@
 
 import json
 import multiprocessing
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -27,6 +24,7 @@ from rsn_mm.synthetic import (
 )
 from rsn_mm.synthetic import writer as writer_module
 from rsn_mm.synthetic.formats import COCO_JOINTS, COCO_SKELETON, MPII_JOINTS
+from tests.tools.tiny_run import call, fork
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = SceneOptions(size_wh=(128, 112), people_max=2)
@@ -49,13 +47,6 @@ def write(root, options, **kwargs):
 # -- bytes -----------------------------------------------------------------------------------
 
 
-def run_tool(*arguments):
-    return subprocess.run(
-        [sys.executable, '-W', 'ignore', 'tools/make_synthetic.py', *map(str, arguments)],
-        cwd=ROOT, env={**os.environ, 'PYTHONPATH': str(ROOT)}, capture_output=True, text=True,
-        timeout=300)
-
-
 @pytest.mark.parametrize('form', ['coco', 'mpii'])
 def test_same_bytes_for_any_number_of_workers(tmp_path, form):
     # OpenCV's own threads run before the fork, as they do in a training process.
@@ -69,20 +60,21 @@ def test_same_bytes_for_any_number_of_workers(tmp_path, form):
 
 
 def test_command_writes_the_same_bytes_in_its_own_process(tmp_path):
-    done = run_tool(tmp_path / 'a', '--train', NUMBER, '--val', 0, '--size', '128x112',
-                    '--people-max', 2)
-    assert done.returncode == 0, done.stderr
+    command = ('make_synthetic.py', tmp_path / 'a', '--train', NUMBER, '--val', 0,
+               '--size', '128x112')
+    with fork(*command, '--people-max', 2, cwd=tmp_path) as process:
+        output = process.stdout.read()
+    assert process.returncode == 0, output
     assert contents(tmp_path / 'a' / 'train') == contents(write(tmp_path / 'b', split(NUMBER)))
-    again = run_tool(tmp_path / 'a', '--train', NUMBER, '--val', 0, '--size', '128x112')
-    assert again.returncode == 1 and 'people_max is 2 there, 3 is asked for' in again.stderr
+    assert 'people_max is 2 there, 3 is asked for' in call(*command)
 
 
-def test_command_explains_itself():
-    done = run_tool('--help')
-    assert done.returncode == 0
+def test_command_explains_itself(capsys):
+    assert call('make_synthetic.py', '--help') == 0
+    help_ = capsys.readouterr().out
     for option in ('--train', '--val', '--format', '--size', '--people-max', '--occlusion',
                    '--pose-variety', '--degradation', '--workers', '--force'):
-        assert option in done.stdout
+        assert option in help_
 
 
 def test_a_larger_split_begins_with_the_smaller(tmp_path):

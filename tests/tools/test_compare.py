@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import sys
 import time
 
 import cv2
@@ -12,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from tests.tools.tiny_run import ROOT, call, environment, spawn, write_run
+from tests.tools.tiny_run import call, environment, fork, write_run
 
 SWEEP = dict(
     config='tiny.py', metrics={'distance': 'EPE', 'OKS AP': 'coco/AP'},
@@ -35,8 +34,7 @@ def sweep(tmp_path, monkeypatch):
 
 def test_an_interrupted_sweep_goes_on_and_its_table_is_written(sweep, tmp_path, capsys):
     runs = tmp_path / 'runs'
-    command = (sys.executable, '-u', ROOT / 'tools' / 'compare.py', sweep, '--work-dir', runs)
-    with spawn(*command, cwd=tmp_path) as process:
+    with fork('compare.py', sweep, '--work-dir', runs, cwd=tmp_path) as process:
         # Stopped in its second epoch; SIGTERM, since a test runner may ignore SIGINT.
         long_log = runs / 'long_seed5' / 'log.txt'
         while process.poll() is None:

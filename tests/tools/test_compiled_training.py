@@ -1,17 +1,15 @@
 """mmengine's ``compile=`` in training, with validation."""
 
-import sys
-
 import torch
 
-from tests.tools.tiny_run import ROOT, call, spawn, write_run
+from tests.tools.tiny_run import call, fork, write_run
 
 
 def train(folder, config, name, *options):
     arguments = (config, '--work-dir', folder / name, '--cfg-options', 'train_cfg.max_epochs=2',
                  'train_cfg.val_interval=1', 'train_dataloader.sampler.shuffle=False', *options)
     if options:  # in a process of its own: what the compiler makes depends on what ran before
-        with spawn(sys.executable, ROOT / 'tools/train.py', *arguments, cwd=folder) as process:
+        with fork('train.py', *arguments, cwd=folder) as process:
             output = process.stdout.read()
         assert process.returncode == 0, output
     else:

@@ -19,7 +19,7 @@ from rsn_mm.apis import OptimizedEstimator
 from rsn_mm.checkpoints.fitting import load_strictly
 from rsn_mm.models import Ensemble
 from rsn_mm.registry import MODELS
-from tests.tools.tiny_run import ROOT, call, spawn, write_run
+from tests.tools.tiny_run import call, fork_two, write_run
 
 TRAIN = ('--no-validate', '--cfg-options', 'optim_wrapper.optimizer.lr=5e-3')
 LARGE_SIZE = ('input_size=(48, 64), heatmap_size=(12, 16)',
@@ -97,11 +97,8 @@ def test_weights_can_be_changed_from_the_command_line(run, single, tmp_path):
 
 
 def test_two_processes_test_an_ensemble_without_a_checkpoint(run, both):
-    command = ('bash', ROOT / 'tools' / 'dist_test.sh', 'both.py', 2, '--work-dir', 'two', '--out',
-               'two.json', '--dump', 'two.pkl', '--optimize')
-    with spawn(*command, cwd=run, PORT='29723') as process:
-        output = process.stdout.read()
-    assert process.returncode == 0, output
+    fork_two('test.py', 'both.py', '--work-dir', 'two', '--out', 'two.json', '--dump', 'two.pkl',
+             '--optimize', cwd=run, port=29723)
     found = json.loads((run / 'two.json').read_text())
     assert found['EPE'] == pytest.approx(both[0]['EPE'], abs=1e-3)
     assert difference(pickle.loads((run / 'two.pkl').read_bytes()), both[1]) < 1e-2

@@ -2,6 +2,7 @@
 
 import random
 import re
+from functools import cache
 
 import pytest
 import yaml
@@ -15,13 +16,19 @@ CONFIGS = ROOT / 'configs' / 'rsn'
 
 
 def network(num_stages=1, size=(192, 256), prm=None, **backbone):
+    return measured(num_stages, size, *(
+        tuple(sorted(part.items())) for part in (prm or {}, backbone)))
+
+
+@cache
+def measured(num_stages, size, prm, backbone):
     codec = dict(type='rsn_mm.RSNHeatmap', input_size=size,
                  heatmap_size=tuple(n // 4 for n in size))
     return measure(Config(dict(model=dict(
         type='TopdownPoseEstimator',
-        backbone=dict(type='rsn_mm.RSN', num_stages=num_stages, **backbone),
+        backbone=dict(type='rsn_mm.RSN', num_stages=num_stages, **dict(backbone)),
         head=dict(type='rsn_mm.MultiStageRSNHead', num_stages=num_stages, out_channels=17,
-                  prm=prm, decoder=codec)))))
+                  prm=dict(prm) or None, decoder=codec)))))
 
 
 # Counts of both networks that carry the paper's names.

@@ -10,7 +10,7 @@ import re
 import pytest
 import torch
 
-from tests.tools.tiny_run import ROOT, draw_persons, spawn
+from tests.tools.tiny_run import ROOT, draw_persons, fork_two
 
 CONFIG = '''
 _base_ = [{base!r}]
@@ -35,11 +35,8 @@ def test_two_processes_train_by_the_papers_recipe(tmp_path):
     (tmp_path / 'tiny.py').write_text(CONFIG.format(
         base=str(ROOT / 'configs' / 'rsn' / 'rsn18-paper-recipe_coco-256x192.py'),
         root=str(tmp_path)))
-    command = ('bash', ROOT / 'tools' / 'dist_train.sh', 'tiny.py', 2, '--no-validate',
-               '--work-dir', 'run', '--auto-scale-lr')
-    with spawn(*command, cwd=tmp_path, PORT='29715') as process:
-        output = process.stdout.read()
-    assert process.returncode == 0, output
+    output = fork_two('train.py', 'tiny.py', '--no-validate', '--work-dir', 'run',
+                      '--auto-scale-lr', cwd=tmp_path, port=29715)
     synced = re.search(r'SyncBN needs a GPU: (\d+) layers use plain BN', output)
     trained = torch.load(max((tmp_path / 'run').glob('*.pth')))
     means = [name for name in trained['state_dict'] if name.endswith('running_mean')]

@@ -5,7 +5,6 @@ import os
 import pickle
 import re
 import signal
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,9 +12,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from tests.tools.tiny_run import ROOT, call, spawn, write_run
+from tests.tools.tiny_run import ROOT, call, fork, spawn, write_run
 
-TRAIN, TEST = ROOT / 'tools' / 'train.py', ROOT / 'tools' / 'test.py'
 #: 2 epochs of 16 iterations, so that there is time to be killed in the middle of the second.
 SHORT = ('--no-validate', '--cfg-options', 'train_dataloader.batch_size=1',
          'train_cfg.max_epochs=2')
@@ -45,9 +43,8 @@ def error_of(code):
 
 def test_a_run_killed_in_mid_epoch_goes_on_to_the_same_end(run):
     work_dir = run / 'killed'
-    command = (sys.executable, '-u', TRAIN, run / 'tiny.py', '--work-dir', work_dir,
-               *SHORT)
-    with spawn(*command, cwd=run) as process:
+    command = ('train.py', run / 'tiny.py', '--work-dir', work_dir, *SHORT)
+    with fork(*command, cwd=run) as process:
         for line in process.stdout:
             if re.search(r'epoch 2/2   3/16 ', line):
                 process.send_signal(signal.SIGKILL)
@@ -231,7 +228,7 @@ def test_two_processes_share_the_batches(run):
       'model.head.decoder.input_size=(96,128)', 'model.head.decoder.heatmap_size=(24,32)'),
      'TopdownAffine has input_size=(48, 64), but the codec of the head (decoder) (96, 128)'),
     (('train.py', 'tiny.py', '--work-dir', 'new', '--resume', 'done/epoch_2.pth', '--cfg-options',
-      'model.backbone.num_branches=3'), 'does not fit the model of the config'),
+      'model.backbone.unit.num_branches=3'), 'does not fit the model of the config'),
     (('train.py', 'tiny.py', '--work-dir', 'new', '--cfg-options', 'model.backbone.unit=basic',
       'model.backbone.init_cfg.type=rsn_mm.PretrainedResNet',
       'model.backbone.init_cfg.checkpoint=http://127.0.0.1:9/resnet18.pth'),
@@ -246,7 +243,7 @@ def test_two_processes_share_the_batches(run):
     (('test.py', 'tiny.py', 'done/epoch_2.pth', '--out', 'persons.json'), 'is there already'),
     (('test.py', 'tiny.py', 'done/epoch_2.pth', '--badcase', '--cfg-options',
       'test_dataloader.dataset.bbox_file=det.json'), '--badcase compares'),
-    (('test.py', 'tiny.py', 'done/epoch_2.pth', '--cfg-options', 'model.backbone.num_branches=3'),
+    (('test.py', 'tiny.py', 'done/epoch_2.pth', '--cfg-options', 'model.backbone.unit.num_branches=3'),
      'does not fit the model of the config'),
     (('test.py', 'tiny.py', 'done/epoch_2.pth', '--cfg-options', 'model.backbone.unit_channels=8',
       'model.head.unit_channels=8'), 'expected (8,'),

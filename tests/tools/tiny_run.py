@@ -5,6 +5,7 @@ import os
 import runpy
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
@@ -16,6 +17,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 from tests import golden
+from tests.forks import Fork
 
 ROOT = Path(__file__).parents[2]
 NUM_JOINTS = 17
@@ -27,7 +29,8 @@ codec = dict(type='rsn_mm.RSNHeatmap', input_size=(48, 64), heatmap_size=(12, 16
 model = dict(
     type='TopdownPoseEstimator',
     data_preprocessor=dict(type='PoseDataPreprocessor', mean=[128.] * 3, std=[64.] * 3),
-    backbone=dict(type='rsn_mm.RSN', depth=18, num_blocks=(1, 1, 1, 1), unit_channels=16),
+    backbone=dict(type='rsn_mm.RSN', depth=18, num_blocks=(1, 1, 1, 1), unit_channels=16,
+                  unit=dict(type='rsb', num_branches=2, branch_width=4)),
     head=dict(type='rsn_mm.MultiStageRSNHead', num_stages=1, unit_channels=16, out_channels=17,
               decoder=codec),
     test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=False))
@@ -124,6 +127,27 @@ def call(tool: str, *args: object) -> str | int | None:
         except SystemExit as exit_:
             return exit_.code
     return None
+
+
+def fork(tool: str, *args: object, cwd: Path, **env: str) -> Fork:
+    """Start a tool in a process of its own (``tests/forks.py``); both outputs are in ``stdout``."""
+    return Fork(ROOT / 'tools' / tool, *args, cwd=cwd, env={**environment(), **env})
+
+
+def fork_two(tool: str, *args: object, cwd: Path, port: int) -> str:
+    """Run a tool in two processes, as ``torchrun`` would start them; returns what the first says.
+
+    Raises:
+        AssertionError: If one of them fails.
+    """
+    processes = [
+        fork(tool, *args, '--launcher', 'pytorch', cwd=cwd, RANK=str(rank), LOCAL_RANK=str(rank),
+             WORLD_SIZE='2', LOCAL_WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+        for rank in range(2)]
+    with processes[0], processes[1], ThreadPoolExecutor() as pool:
+        outputs = list(pool.map(lambda process: process.stdout.read(), processes))
+    assert [process.returncode for process in processes] == [0, 0], '\n'.join(outputs)
+    return outputs[0]
 
 
 def spawn(*command: object, cwd: Path, **env: str) -> subprocess.Popen:
