@@ -1,4 +1,4 @@
-"""mmengine formats the config anew for every checkpoint, and for the log, the folder and the screen.
+"""mmengine formats the text of the config anew for each checkpoint.
 
 With the keypoints of a data set in the config, that takes more than two seconds each time.
 """

@@ -243,8 +243,8 @@ def test_two_processes_share_the_batches(run):
     (('test.py', 'tiny.py', 'done/epoch_2.pth', '--out', 'persons.json'), 'is there already'),
     (('test.py', 'tiny.py', 'done/epoch_2.pth', '--badcase', '--cfg-options',
       'test_dataloader.dataset.bbox_file=det.json'), '--badcase compares'),
-    (('test.py', 'tiny.py', 'done/epoch_2.pth', '--cfg-options', 'model.backbone.unit.num_branches=3'),
-     'does not fit the model of the config'),
+    (('test.py', 'tiny.py', 'done/epoch_2.pth', '--cfg-options',
+      'model.backbone.unit.num_branches=3'), 'does not fit the model of the config'),
     (('test.py', 'tiny.py', 'done/epoch_2.pth', '--cfg-options', 'model.backbone.unit_channels=8',
       'model.head.unit_channels=8'), 'expected (8,'),
 ])
