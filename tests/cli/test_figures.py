@@ -19,9 +19,9 @@ def folder(tmp_path_factory):
     config = write_run(folder)
     cfg = Config.fromfile(config)
     init_default_scope('mmpose')
-    for unit in ('rsb', 'basic'):
+    for name, unit in dict(rsb=cfg.model.backbone.unit, basic='basic').items():
         cfg.model.backbone.unit = unit
-        torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), folder / f'{unit}.pth')
+        torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), folder / f'{name}.pth')
     (folder / 'ensemble.py').write_text(
         'model = dict(type="rsn_mm.Ensemble", members=[dict(config="a.py", checkpoint="b.pth")])')
     return folder

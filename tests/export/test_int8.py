@@ -259,7 +259,9 @@ def test_bad_options(model, exported, monkeypatch, tmp_path, options, error, mes
     assert not list(tmp_path.iterdir())
 
 
-def test_bad_configs(model, tmp_path):
+def test_bad_configs(model, exported, monkeypatch, tmp_path):
+    monkeypatch.setattr(quantization, 'to_onnx', lambda network, metadata: exported)
+
     def refuses(message, **changes):
         cfg = Config(model.cfg.to_dict())
         cfg.merge_from_dict(changes)

@@ -99,8 +99,9 @@ def test_largest_receptive_fields_measured_by_gradients():
 def copy_weights(theirs: nn.Module, ours: nn.Module, layout: Layout) -> None:
     names = {key: layout.foreign_name(f'backbone.{key}').removeprefix('backbone.')
              for key in ours.state_dict()}
-    state = {key: theirs.state_dict()[name] for key, name in names.items()}
-    assert len(state) == len(theirs.state_dict())
+    weights = theirs.state_dict()
+    state = {key: weights[name] for key, name in names.items()}
+    assert len(state) == len(weights)
     ours.load_state_dict(state)
 
 

@@ -293,14 +293,28 @@ class Wrong(ResidualUnit):
      r'\(1, 256, 8, 8\): exactly one layer must have the stride'),
     ('out_channels', r'has the shape \(1, 256, 4, 4\), but fuse gives \(1, 64, 4, 4\)'),
 ])
-def test_a_mistake_in_a_unit_names_it(monkeypatch, mistake, message):
-    monkeypatch.setattr(Wrong, 'mistake', mistake)
-    options = dict(TINY, depth=50, unit=Wrong)
-    if message is None:
-        RSN(**options)
-    else:
-        with pytest.raises(OptionError, match=message):
+def test_a_mistake_in_a_unit_names_it(mistake, message):
+    options = dict(TINY, depth=50, unit=type('Wrong', (Wrong, ), dict(mistake=mistake)))
+    for _ in range(2):  # it is not forgotten
+        if message is None:
             RSN(**options)
+        else:
+            with pytest.raises(OptionError, match=message):
+                RSN(**options)
+
+
+def test_a_unit_is_checked_once_for_each_set_of_options():
+    calls = []
+
+    class Counted(BasicUnit):
+
+        def features(self, x):
+            calls.append(x.device.type)
+            return super().features(x)
+
+    for groups in (1, 1, 2, 2):
+        RSN(**TINY, unit=Counted, norm_cfg=dict(type='GN', num_groups=groups))
+    assert calls == ['meta'] * 2
 
 
 @pytest.mark.parametrize('unit', COMPARED)

@@ -163,7 +163,7 @@ class RSN(BaseModule):
         self.memory_format = (
             torch.channels_last if channels_last else torch.preserve_format)
         make_unit = partial(unit_class, norm_cfg=norm_cfg, with_cp=with_cp, **options)
-        check_unit(unit_class.__name__, make_unit)
+        check_unit(make_unit)
         self.stem = Stem(norm_cfg)
         self.stages: Any = nn.ModuleList()
         for i in range(num_stages):

@@ -1,6 +1,7 @@
 """From the ``unit`` of a config to the class of the unit and its options."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from inspect import Parameter, signature
 from typing import Any
 
@@ -17,6 +18,8 @@ COMMON = {'self', 'in_channels', 'planes', 'stride', 'norm_cfg', 'with_cp'}
 #: Values that set an option of a base config back to its default. Where a unit does not have the
 #: option, they change nothing and are accepted.
 NEUTRAL = dict(num_branches=BRANCHES, variant='paper')
+#: Classes and options of the units that have been checked.
+_checked: set[tuple[object, str]] = set()
 
 
 def resolve_unit(unit: str | type | Mapping,
@@ -53,16 +56,25 @@ def resolve_unit(unit: str | type | Mapping,
     return unit_class, cfg
 
 
-def check_unit(name: str, make_unit: Callable[..., ResidualUnit]) -> None:
+def check_unit(make_unit: partial[ResidualUnit]) -> None:
     """Run a unit of stride 2 on tensors without memory, so that a mistake in it is one message.
 
+    Nothing is run again for the same class and options.
+
     Args:
-        name: Name of the unit's class.
-        make_unit: Makes a unit from ``in_channels``, ``planes`` and ``stride``.
+        make_unit: A class with its options; makes a unit from ``in_channels``, ``planes`` and
+            ``stride``.
 
     Raises:
         OptionError: If it cannot be made or run, or the shapes do not fit.
     """
+    key = (make_unit.func, repr(make_unit.keywords))
+    if key not in _checked:
+        _run_once(make_unit.func.__name__, make_unit)
+        _checked.add(key)
+
+
+def _run_once(name: str, make_unit: Callable[..., ResidualUnit]) -> None:
     stride, x = 2, torch.empty(1, 64, 8, 8, device='meta')
     try:
         with torch.device('meta'):
