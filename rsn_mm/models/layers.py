@@ -1,6 +1,7 @@
 """The layers that all networks here are built from: a convolution, a norm and a ReLU."""
 
 from math import gcd
+from typing import Any
 
 from mmcv.cnn import ConvModule
 from mmengine.model import constant_init
@@ -21,7 +22,15 @@ class ConvNorm(ConvModule):
     mmcv draws Kaiming-normal weights. The released code does so in its encoders only.
     """
 
+    _is_complete = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._is_complete = True
+
     def init_weights(self) -> None:
+        if not self._is_complete:  # mmcv's constructor calls this; torch has just drawn the weights
+            return
         self.conv.reset_parameters()
         if self.with_norm:
             constant_init(self.norm, 1)
