@@ -28,11 +28,13 @@ demo: setup
 
 # One thread per process: the tests are small, and the processes already share the cores. They start
 # many others, each of which would compile this package anew if none wrote what it has compiled.
+# In the order of files: by default, those with few tests come last, and some of them take a minute.
 # Coverage is of the whole suite: a selection of tests does not print it. Before Python 3.12, counting
 # lines takes half of the time again, so it must be asked for: COVERAGE=yes.
 COVERAGE ?= $(shell $(VENV_PYTHON) -c 'import sys; print("yes" if sys.version_info >= (3, 12) else "no")')
 test: setup
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n 2 --dist loadfile \
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest \
+		-n 2 --dist loadfile --no-loadscope-reorder \
 		$(if $(PYTEST_ARGS),,$(if $(filter yes,$(COVERAGE)),--cov --cov-report=term:skip-covered)) \
 		$(PYTEST_ARGS)
 
