@@ -30,25 +30,25 @@ class Fork:
         cwd: The folder in which it runs.
         env: All its variables.
         merge: Both outputs are in ``stdout``; otherwise there is ``stderr`` as well.
+        log: A file to which both outputs are appended instead.
     """
 
+    stdout: IO[str] | None = None
     stderr: IO[str] | None = None
 
     def __init__(self, script: object, *args: object, cwd: Path, env: dict[str, str],
-                 is_code: bool = False, merge: bool = True) -> None:
-        pipes = [FORKS.Pipe(duplex=False) for _ in range(1 if merge else 2)]
+                 is_code: bool = False, merge: bool = True, log: Path | None = None
+                 ) -> None:
+        number = 0 if log else 1 if merge else 2
+        pipes = [FORKS.Pipe(duplex=False) for _ in range(number)]
         self._process = FORKS.Process(target=_run, args=(
             str(script), [str(arg) for arg in args], str(cwd), env, is_code,
-            [write for _, write in pipes]))
+            [write for _, write in pipes], log))
         self._process.start()
-        streams = []
-        for read, write in pipes:
+        for name, (read, write) in zip(('stdout', 'stderr'), pipes):
             write.close()
-            streams.append(os.fdopen(os.dup(read.fileno()), encoding='utf-8'))
+            setattr(self, name, os.fdopen(os.dup(read.fileno()), encoding='utf-8'))
             read.close()
-        self.stdout, *rest = streams
-        if rest:
-            self.stderr, = rest
         self.pid = self._process.pid
 
     def __enter__(self) -> 'Fork':
@@ -56,7 +56,9 @@ class Fork:
 
     def __exit__(self, *_) -> None:
         self.wait()
-        self.stdout.close()
+        for stream in (self.stdout, self.stderr):
+            if stream is not None:
+                stream.close()
 
     @property
     def returncode(self) -> int | None:
@@ -77,11 +79,12 @@ class Fork:
 
 
 def _run(script: str, args: list[str], cwd: str, env: dict[str, str], is_code: bool,
-         outputs: list[Connection]) -> None:
-    for number, output in zip((1, 2), outputs * (3 - len(outputs)), strict=True):
-        os.dup2(output.fileno(), number)
-    for output in outputs:
-        output.close()
+         outputs: list[Connection], log: Path | None) -> None:
+    files = [open(log, 'a')] if log else outputs
+    for number, file in zip((1, 2), files * (3 - len(files)), strict=True):
+        os.dup2(file.fileno(), number)
+    for file in files:
+        file.close()
     sys.stdout = open(1, 'w', buffering=1, encoding='utf-8', closefd=False)
     sys.stderr = open(2, 'w', buffering=1, encoding='utf-8', closefd=False)
     multiprocessing.set_start_method(None, force=True)  # it is FORKS here, unlike in a tool

@@ -311,7 +311,7 @@ RULES: dict[str, list[tuple[str, Rule]]] = {
         ("_base_ = ['configs/rsn/rsn18_synthetic-128x96.py']", partial(
             written, name='my_config.py')),
         ('PYTHONPATH=. .venv/bin/python tools/get_flops.py my_config.py', partial(
-            run, before=demo_images, more=f'--cfg-options {SMALL} {FEW}')),
+            run, before=demo_images, more=f'--cfg-options max_epochs=1 {SMALL} {FEW}')),
         ('.venv/bin/python -m pip install build', parse),
     ],
     'README.md': [

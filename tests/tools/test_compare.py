@@ -4,13 +4,19 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import pytest
 import torch
 import yaml
 
+from rsn_mm.cli import jobs
+from rsn_mm.cli.compare import RSN_MM
+from tests.forks import Fork
 from tests.tools.tiny_run import call, environment, fork, write_run
 
 SWEEP = dict(
@@ -32,7 +38,15 @@ def sweep(tmp_path, monkeypatch):
     return path
 
 
-def test_an_interrupted_sweep_goes_on_and_its_table_is_written(sweep, tmp_path, capsys):
+def fork_command(command, stdout, stderr, env):
+    """What a job starts, without the seconds of its imports."""
+    assert command[:3] == list(RSN_MM)
+    run = 'import runpy; runpy.run_module("rsn_mm.cli", run_name="__main__")'
+    return Fork(run, *command[3:], is_code=True, cwd=Path.cwd(), env=env, log=Path(stdout.name))
+
+
+def test_an_interrupted_sweep_goes_on_and_its_table_is_written(
+        sweep, tmp_path, monkeypatch, capsys):
     runs = tmp_path / 'runs'
     with fork('compare.py', sweep, '--work-dir', runs, cwd=tmp_path) as process:
         # Stopped in its second epoch; SIGTERM, since a test runner may ignore SIGINT.
@@ -51,6 +65,8 @@ def test_an_interrupted_sweep_goes_on_and_its_table_is_written(sweep, tmp_path, 
     result = runs / 'short_seed5' / 'result.json'
     before = os.stat(result).st_mtime_ns
 
+    monkeypatch.setattr(jobs, 'subprocess', SimpleNamespace(
+        Popen=fork_command, STDOUT=subprocess.STDOUT, TimeoutExpired=subprocess.TimeoutExpired))
     error = call('compare.py', sweep, '--work-dir', runs, '--jobs', 2)
     output = capsys.readouterr().out
     assert error == 'compare.py: error: 1 of 3 runs failed: Broken, seed 5'
