@@ -8,7 +8,6 @@ import atexit
 import multiprocessing
 import os
 import runpy
-import signal
 import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -73,9 +72,6 @@ class Fork:
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
 
 
 def _run(script: str, args: list[str], cwd: str, env: dict[str, str], is_code: bool,

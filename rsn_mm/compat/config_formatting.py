@@ -11,7 +11,7 @@ def mend() -> None:
     """Format the same text once."""
     from mmengine.config import config
 
-    if not hasattr(config.FormatCode, 'cache_clear'):
+    if not getattr(config.FormatCode, 'mended', False):
         config.FormatCode = _remembering(config.FormatCode)
 
 
@@ -26,5 +26,5 @@ def _remembering(original: Callable[..., tuple[str, bool]]) -> Callable[..., tup
     def format_code(text: str, style_config: dict, **options: bool) -> tuple[str, bool]:
         return formatted(text, tuple(style_config.items()), tuple(options.items()))
 
-    format_code.cache_clear = formatted.cache_clear  # type: ignore[attr-defined]
+    format_code.mended = True  # type: ignore[attr-defined]
     return format_code

@@ -158,7 +158,7 @@ def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp('wrong')
     path = write_run(folder)
     text = path.read_text().replace("data_root=", 'serialize_data=False, data_root=')
-    path.write_text(text.replace("dict(type='rsb', num_branches=2, branch_width=4)", "'basic'"))
+    path.write_text(text + "model['backbone']['unit'] = 'basic'\n")
     other = draw_persons(folder)
     for image in other['images']:
         image['file_name'] = f'other_{image["file_name"]}'

@@ -11,7 +11,7 @@ from rsn_mm.conversion.formats import MMPOSE_MSPN, MMPOSE_RSN
 from rsn_mm.conversion.layout import Layout
 from rsn_mm.models import RSN
 from rsn_mm.models.checkpointing import _frozen_statistics
-from rsn_mm.models.layers import norm_layers
+from rsn_mm.models.layers import BN, conv_norm, norm_layers
 from rsn_mm.models.units import ResidualStepsBlock
 from rsn_mm.registry import UNITS
 
@@ -291,6 +291,16 @@ def test_frozen_stages(frozen_stages):
 def test_norm_eval():
     model = RSN(**TINY, norm_eval=True).train()
     assert model.training and not any(norm.training for norm in norm_layers(model))
+
+
+def test_a_layer_draws_its_weights_once_and_anew_on_request():
+    torch.manual_seed(0)
+    expected = nn.Conv2d(8, 4, 3, bias=False).weight
+    torch.manual_seed(0)
+    layer = conv_norm(8, 4, 3, norm_cfg=BN)
+    assert torch.equal(layer.conv.weight, expected)
+    layer.init_weights()
+    assert not torch.equal(layer.conv.weight, expected)
 
 
 def test_init_is_kaiming_in_the_encoders_and_torchs_own_elsewhere():

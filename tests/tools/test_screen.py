@@ -35,7 +35,9 @@ def trained(folder):
     # Started as users start it: what the imports write belongs to the screen.
     with spawn(sys.executable, ROOT / 'tools/train.py', 'tiny.py', '--work-dir', 'work', *OPTIONS,
                cwd=folder) as process:
-        return process.stdout.read().splitlines()
+        output = process.stdout.read()
+    assert process.returncode == 0, output
+    return output.splitlines()
 
 
 def log_of(work_dir):
