@@ -10,7 +10,8 @@ from torch.nn.functional import fold, relu
 from rsn_mm.models.layers import ConvNorm, ConvNormAdd, add
 from rsn_mm.processors import has_bfloat16
 
-_NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolution_weight')
+_NAMES = ('_convolution_pointwise', '_convolution_pointwise_', '_reorder_convolution_weight',
+          '_get_mkldnn_serialized_md')
 #: The operations that torch's compiler uses for convolutions on a CPU; ``None`` if this build of
 #: torch lacks them.
 _OPS: Any = torch.ops.mkldnn if torch.backends.mkldnn.is_available() and all(
@@ -22,6 +23,40 @@ _DTYPES = () if _OPS is None else (
 LANES = 16
 #: Up to this many channels beyond a multiple of :data:`LANES` are cheaper tap by tap.
 MAX_SPARE = 3
+#: Number of shapes of the input whose layout is remembered.
+MAX_SHAPES = 64
+
+
+class PackedWeight:
+    """The weight of a convolution in the layouts of oneDNN.
+
+    Which layout is the fastest depends on the shape of the input, above all on the batch size. A
+    weight in another layout is brought into this one before every convolution, which can take
+    longer than the convolution itself. The weight is therefore kept in each layout that was asked
+    for, of which there are few.
+
+    Args:
+        weight: The weight, which must not change.
+        geometry: Padding, stride, dilation and number of groups of the convolution.
+    """
+
+    def __init__(self, weight: Tensor, *geometry: Any) -> None:
+        self._weight = weight
+        self._geometry = geometry
+        self._by_shape: dict[torch.Size, Tensor] = {}
+        self._by_layout: dict[bytes, Tensor] = {}
+
+    def for_input(self, shape: torch.Size) -> Tensor:
+        """The weight in the layout for inputs of a shape (B, C, H, W)."""
+        packed = self._by_shape.get(shape)
+        if packed is None:
+            packed = _OPS._reorder_convolution_weight(self._weight, *self._geometry, shape)
+            layout = _OPS._get_mkldnn_serialized_md(packed).numpy().tobytes()
+            packed = self._by_layout.setdefault(layout, packed)
+            if len(self._by_shape) == MAX_SHAPES:
+                self._by_shape.clear()
+            self._by_shape[shape] = packed
+        return packed
 
 
 class PackedConv(nn.Module):
@@ -30,9 +65,9 @@ class PackedConv(nn.Module):
     The bias may be float32 with weights in bfloat16, because it is added before rounding.
 
     On a CPU, oneDNN brings the weights into its own layout before every convolution. Here this is
-    done once, and again when the weights change. Writes to ``weight.data`` bypass autograd and are
-    not noticed. On other devices, in tracing, and if gradients are needed, the plain convolution
-    runs.
+    done once for each shape of the input, and again when the weights change. Writes to
+    ``weight.data`` bypass autograd and are not noticed. On other devices, in tracing, and if
+    gradients are needed, the plain convolution runs.
 
     Args:
         conv: The convolution, whose weights are kept.
@@ -43,8 +78,8 @@ class PackedConv(nn.Module):
         super().__init__()
         self.conv = conv
         self.relu = relu
-        #: The weights, their version, and their packed form.
-        self._packed: tuple[Tensor, int, Any] | None = None
+        #: The weights, their version, and their packed parts.
+        self._packed: tuple[Tensor, int, list[PackedWeight]] | None = None
 
     def forward(self, x: Tensor, addend: Tensor | None = None,
                 may_overwrite_addend: bool = False) -> Tensor:
@@ -75,21 +110,21 @@ class PackedConv(nn.Module):
     def _arguments(self, x: Tensor, bias_dtype: torch.dtype | None = None) -> tuple:
         """Packed weights, the bias (cast if a type is given), and the geometry."""
         conv = self.conv
-        return (self._pack_once(x), self._bias(bias_dtype), conv.padding, conv.stride,
-                conv.dilation, conv.groups)
+        weight, = self._packed_for(x)
+        return (weight, self._bias(bias_dtype), conv.padding, conv.stride, conv.dilation,
+                conv.groups)
 
-    def _pack_once(self, x: Tensor) -> Any:
+    def _packed_for(self, x: Tensor) -> list[Tensor]:
+        """The parts of the weight in the layouts for an input."""
         weight = self.conv.weight
         if (self._packed is None or self._packed[0] is not weight
                 or self._packed[1] != weight._version):
-            self._packed = weight, weight._version, self._pack(weight.detach(), x.shape)
-        return self._packed[2]
+            self._packed = weight, weight._version, self._pack(weight.detach())
+        return [part.for_input(x.shape) for part in self._packed[2]]
 
-    def _pack(self, weight: Tensor, shape: torch.Size) -> Any:
-        """The weights in the layout of the CPU, for inputs of about this shape."""
+    def _pack(self, weight: Tensor) -> list[PackedWeight]:
         conv = self.conv
-        return _OPS._reorder_convolution_weight(
-            weight, conv.padding, conv.stride, conv.dilation, conv.groups, shape)
+        return [PackedWeight(weight, conv.padding, conv.stride, conv.dilation, conv.groups)]
 
     def _can_pack(self, x: Tensor) -> bool:
         weight = self.conv.weight
@@ -114,6 +149,9 @@ class PackedHeatmapConv(PackedConv):
     the sum of these maps, each moved by its tap's offset.
     """
 
+    #: Of both convolutions.
+    PADDINGS = (1, 1), (0, 0)
+
     @staticmethod
     def fits(conv: nn.Conv2d) -> bool:
         """Whether a convolution has this form."""
@@ -126,18 +164,17 @@ class PackedHeatmapConv(PackedConv):
             return self._convolve_plainly(x)
         most, taps = (
             _OPS._convolution_pointwise(x, weight, None, padding, (1, 1), (1, 1), 1, 'none', [], '')
-            for weight, padding in self._pack_once(x))
+            for weight, padding in zip(self._packed_for(x), self.PADDINGS, strict=True))
         out = torch.cat((most, fold(taps.flatten(2), x.shape[2:], 3, padding=1)), 1)
         bias = self._bias(out.dtype)
         return out if bias is None else out.add_(bias[:, None, None])
 
-    def _pack(self, weight: Tensor, shape: torch.Size) -> list[tuple[Tensor, tuple[int, int]]]:
-        """Weights and padding of both convolutions."""
+    def _pack(self, weight: Tensor) -> list[PackedWeight]:
         spare = len(weight) % LANES
         # A convolution reads from the side of a tap, but `fold` moves maps to that side: flip.
         taps = weight[-spare:].flip(2, 3).permute(0, 2, 3, 1).reshape(9 * spare, -1, 1, 1)
-        return [(_OPS._reorder_convolution_weight(part, padding, (1, 1), (1, 1), 1, shape), padding)
-                for part, padding in ((weight[:-spare], (1, 1)), (taps, (0, 0)))]
+        return [PackedWeight(part, padding, (1, 1), (1, 1), 1)
+                for part, padding in zip((weight[:-spare], taps), self.PADDINGS, strict=True)]
 
 
 def pack_convs(module: nn.Module) -> None:

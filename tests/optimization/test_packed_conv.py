@@ -33,6 +33,7 @@ def counted(monkeypatch) -> list:
     class Ops:
         _reorder_convolution_weight = staticmethod(lambda *args: (
             packings.append(1), torch.ops.mkldnn._reorder_convolution_weight(*args))[1])
+        _get_mkldnn_serialized_md = torch.ops.mkldnn._get_mkldnn_serialized_md
         _convolution_pointwise_ = torch.ops.mkldnn._convolution_pointwise_
         _convolution_pointwise = torch.ops.mkldnn._convolution_pointwise
 
@@ -109,6 +110,40 @@ def test_packs_once_and_again_when_the_weights_change(monkeypatch):
     torch.testing.assert_close(packed(image()), conv(seed=2)(image()))
     packed.conv.weight.zero_()
     torch.testing.assert_close(packed(image())[0, :, 0, 0], packed.conv.bias)
+
+
+def layout(weight) -> bytes:
+    return torch.ops.mkldnn._get_mkldnn_serialized_md(weight).numpy().tobytes()
+
+
+@ON_CPU
+@pytest.mark.parametrize('kernel', [1, 3])
+def test_every_batch_size_has_the_layout_that_onednn_would_choose(monkeypatch, kernel):
+    """A network that began with single images would otherwise reorder weights in every batch."""
+    padding = kernel // 2, kernel // 2
+    weight = torch.randn(256, 256, kernel, kernel)
+    packed = packed_conv.PackedWeight(weight, padding, (1, 1), (1, 1), 1)
+    shapes = [torch.Size((batch, 256, 8, 6)) for batch in (1, 8, 2, 1, 8)]
+    found = [packed.for_input(shape) for shape in shapes]
+    for shape, each in zip(shapes, found, strict=True):
+        assert layout(each) == layout(torch.ops.mkldnn._reorder_convolution_weight(
+            weight, padding, (1, 1), (1, 1), 1, shape))
+    # The memory is that of the layouts, not of the shapes.
+    assert len({id(each) for each in found}) == len({layout(each) for each in found})
+    packings = counted(monkeypatch)
+    assert all(packed.for_input(shape) is each for shape, each in zip(shapes, found, strict=True))
+    assert packings == []
+
+
+@ON_CPU
+def test_the_shapes_that_are_remembered_are_bounded(monkeypatch):
+    monkeypatch.setattr(packed_conv, 'MAX_SHAPES', 2)
+    packings, plain = counted(monkeypatch), conv()
+    packed = PackedConv(plain)
+    for size in (3, 4, 5, 4, 5):  # the third and the fourth find no place
+        x = torch.ones(1, 6, size, size)
+        torch.testing.assert_close(packed(x), plain(x))
+    assert len(packings) == 4
 
 
 @ON_CPU
