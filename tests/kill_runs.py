@@ -1,11 +1,10 @@
-"""Kills trainings and generators at random moments, and tells what was lost. Run it by hand:
+"""Kills commands at random moments, and tells what was lost. Run it by hand:
 
     python -m tests.kill_runs FOLDER [--kills 25] [--seed 0]
 
-Each of the two commands is killed (SIGKILL) that many times and started again. Counted are
-checkpoints that cannot be read, checkpoints that disappeared, and processes that stay behind. In
-the end each command is left to finish, and its result is compared with that of a run that was not
-killed.
+Each command is killed (SIGKILL) that many times and started again. Counted are checkpoints that
+cannot be read, checkpoints that disappeared, and processes that stay behind. In the end each
+command is left to finish, and its result is compared with that of a run that was not killed.
 """
 
 import argparse
@@ -20,7 +19,8 @@ import torch
 
 from rsn_mm.checkpoints import read
 from rsn_mm.errors import CheckpointError
-from tests.tools.tiny_run import ROOT, environment, write_run
+from tests.tools.tiny_detector import DETECTOR, OPTIONS, write_detector
+from tests.tools.tiny_run import ROOT, draw_persons, environment, write_run, write_weights
 
 EPOCHS = 120
 #: Seconds after which workers of a killed process must be gone.
@@ -127,6 +127,53 @@ def kill_generators(folder: Path, kills: int) -> Counter:
     return found
 
 
+def kill_file_writers(folder: Path, kills: int, *command: object) -> Counter:
+    """Kill a command that writes one file and goes on where it was; the file is the last word.
+
+    A command that comes to its end in spite of the kills is started again with another file.
+    """
+    found = Counter()
+    unbroken = folder / 'unbroken' / 'found.json'
+    finish(*command, unbroken)
+    out = folder / 'killed-0' / 'found.json'
+
+    def compare() -> None:
+        found['files that differ from the unbroken run'] += (
+            out.read_bytes() != unbroken.read_bytes())
+        found['other files left'] += len(list(out.parent.iterdir())) - 1
+
+    while found['killed'] < kills:
+        if kill_after(random.uniform(6, 16), out, *command, out):
+            found['killed'] += 1
+            found['killed with a part of the results'] += any(out.parent.glob('*.partial'))
+            found['unfinished files under the name of the result'] += out.exists()
+            found['processes left behind'] += left_behind(out)
+        else:
+            compare()
+            out = folder / f'killed-{found["killed"]}' / 'found.json'
+    finish(*command, out)
+    compare()
+    return found
+
+
+def kill_predictions(folder: Path, kills: int) -> Counter:
+    write_weights(write_run(folder))
+    (folder / 'photos').mkdir()
+    draw_persons(folder / 'photos', 2000)
+    return kill_file_writers(
+        folder, kills, ROOT / 'tools' / 'predict.py', folder / 'photos', '--whole-image', '--model',
+        folder / 'tiny.py', folder / 'tiny.pth', '--output')
+
+
+def kill_detections(folder: Path, kills: int) -> Counter:
+    weights = write_detector(folder)
+    (folder / 'photos').mkdir()
+    draw_persons(folder / 'photos', 600)
+    return kill_file_writers(
+        folder, kills, ROOT / 'tools' / 'detect_persons.py', *OPTIONS, '--batch-size', 1,
+        DETECTOR, weights, folder / 'photos')
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('folder', type=Path, help='a new folder')
@@ -134,7 +181,8 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
     random.seed(args.seed)
-    for name, kill in (('train', kill_trainings), ('make_synthetic', kill_generators)):
+    for name, kill in (('train', kill_trainings), ('make_synthetic', kill_generators),
+                       ('predict', kill_predictions), ('detect_persons', kill_detections)):
         folder = args.folder.resolve() / name
         folder.mkdir(parents=True)
         print(name, dict(kill(folder, args.kills)), flush=True)
