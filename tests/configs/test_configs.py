@@ -31,11 +31,19 @@ def load(path: Path) -> Config:
     return Config.fromfile(ROOT / path)
 
 
+def check_channels(norm, x):
+    """What a norm computes does not matter here, and takes half of the time on the meta device."""
+    assert x.shape[1] == norm.num_features
+    return x
+
+
 @pytest.mark.parametrize('path', NETWORKS, ids=lambda path: path.stem)
-def test_builds_and_runs(path):
+def test_builds_and_runs(path, monkeypatch):
+    for norm in (torch.nn.modules.batchnorm._BatchNorm, torch.nn.SyncBatchNorm):
+        monkeypatch.setattr(norm, 'forward', check_channels)
     cfg = load(path)
     with torch.device('meta'):
-        model = MODELS.build(cfg.model).eval()  # norms in training take most of the time
+        model = MODELS.build(cfg.model)
     width, height = model.head.decoder.input_size
     with torch.no_grad():
         stages = model.head(model.backbone(torch.zeros(2, 3, height, width, device='meta')))
