@@ -29,6 +29,7 @@ from mmpose.visualization import PoseLocalVisualizer
 from rich.console import Console
 from rich.table import Table
 
+from rsn_mm.cli.screen import ignore_mmpose_metainfo_warning
 from rsn_mm.prediction.drawing import SCORE_THRESHOLD_OF_OUR_HEAD
 from rsn_mm.processors import has_bfloat16
 from rsn_mm.synthetic import SyntheticCocoDataset
@@ -133,6 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--fresh', action='store_true', help='train again, in a new folder')
     args = parser.parse_args()
+    ignore_mmpose_metainfo_warning()
     work_dir = ROOT / 'work_dirs' / 'demo'
     if args.fresh:
         work_dir = work_dir.with_name(time.strftime('demo_%Y%m%d_%H%M%S'))

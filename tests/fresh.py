@@ -14,18 +14,22 @@ from tests.forks import ROOT, Fork
 HIDE = '''
 import sys
 
+def is_hidden(name):
+    return any(name == hidden or name.startswith(hidden + '.') for hidden in {names!r})
+
 class Hiding:
     def __init__(self, finder):
         self.finder = finder
 
     def find_spec(self, name, path=None, target=None):
-        hidden = any(name == h or name.startswith(h + '.') for h in {names!r})
-        return None if hidden else self.finder.find_spec(name, path, target)
+        return None if is_hidden(name) else self.finder.find_spec(name, path, target)
 
     def __getattr__(self, name):  # a finder also lists the installed packages
         return getattr(self.finder, name)
 
 sys.meta_path[:] = [Hiding(finder) for finder in sys.meta_path]
+for name in [*filter(is_hidden, sys.modules)]:  # imported before the process was forked
+    del sys.modules[name]
 '''
 
 

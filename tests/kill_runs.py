@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -38,14 +39,14 @@ def finish(*command: object) -> None:
 
 def left_behind(folder: Path) -> int:
     """Processes whose command line names a folder."""
-    count = 0
+    number = 0
     for path in Path('/proc').glob('[0-9]*/cmdline'):
         try:
             words = path.read_bytes().decode().split('\0')
         except OSError:
             continue
-        count += str(folder) in words
-    return count
+        number += str(folder) in words
+    return number
 
 
 def kill_after(seconds: float, folder: Path, *command: object) -> bool:
@@ -128,14 +129,15 @@ def kill_generators(folder: Path, kills: int) -> Counter:
 
 
 def kill_file_writers(folder: Path, kills: int, *command: object) -> Counter:
-    """Kill a command that writes one file and goes on where it was; the file is the last word.
+    """Kill a command that writes one file, its last argument, and goes on where it was.
 
-    A command that comes to its end in spite of the kills is started again with another file.
+    Once the file is there, the command is started again with another one.
     """
     found = Counter()
     unbroken = folder / 'unbroken' / 'found.json'
     finish(*command, unbroken)
-    out = folder / 'killed-0' / 'found.json'
+    names = (folder / f'killed-{number}' / 'found.json' for number in count())
+    out = next(names)
 
     def compare() -> None:
         found['files that differ from the unbroken run'] += (
@@ -146,11 +148,10 @@ def kill_file_writers(folder: Path, kills: int, *command: object) -> Counter:
         if kill_after(random.uniform(6, 16), out, *command, out):
             found['killed'] += 1
             found['killed with a part of the results'] += any(out.parent.glob('*.partial'))
-            found['unfinished files under the name of the result'] += out.exists()
             found['processes left behind'] += left_behind(out)
-        else:
+        if out.exists():
             compare()
-            out = folder / f'killed-{found["killed"]}' / 'found.json'
+            out = next(names)
     finish(*command, out)
     compare()
     return found

@@ -247,7 +247,7 @@ def test_mmengine_finds_packages_without_pkg_resources(tmp_path):
         import pkg_resources, sys
         print(pkg_resources.get_distribution('a_plugin').version)
         print(sum(f.__name__ == 'PkgResourcesFinder' for f in sys.meta_path if isinstance(f, type)))
-        ''', paths=[tmp_path], without=('pkg_resources',), bare=True).splitlines()
+        ''', paths=[tmp_path], without=('pkg_resources',)).splitlines()
     assert out[0] == '[True, True, True, False]'
     assert out[1:] == [f'{tmp_path}/a_plugin a_plugin', 'True', '1.0', '1']
 

@@ -117,13 +117,13 @@ def layout(weight) -> bytes:
 
 
 @ON_CPU
-@pytest.mark.parametrize('kernel', [1, 3])
-def test_every_batch_size_has_the_layout_that_onednn_would_choose(monkeypatch, kernel):
+@pytest.mark.parametrize(('channels', 'kernel'), [(256, 1), (256, 3), (64, 7)])
+def test_every_batch_size_has_the_layout_that_onednn_would_choose(monkeypatch, channels, kernel):
     """A network that began with single images would otherwise reorder weights in every batch."""
     padding = kernel // 2, kernel // 2
-    weight = torch.randn(256, 256, kernel, kernel)
+    weight = torch.randn(channels, channels, kernel, kernel)
     packed = packed_conv.PackedWeight(weight, padding, (1, 1), (1, 1), 1)
-    shapes = [torch.Size((batch, 256, 8, 6)) for batch in (1, 8, 2, 1, 8)]
+    shapes = [torch.Size((batch, channels, 8, 6)) for batch in (1, 8, 2, 1, 8)]
     found = [packed.for_input(shape) for shape in shapes]
     for shape, each in zip(shapes, found, strict=True):
         assert layout(each) == layout(torch.ops.mkldnn._reorder_convolution_weight(
@@ -140,7 +140,7 @@ def test_the_shapes_that_are_remembered_are_bounded(monkeypatch):
     monkeypatch.setattr(packed_conv, 'MAX_SHAPES', 2)
     packings, plain = counted(monkeypatch), conv()
     packed = PackedConv(plain)
-    for size in (3, 4, 5, 4, 5):  # the third and the fourth find no place
+    for size in (3, 4, 5, 4, 5):  # the third makes room by forgetting the first two
         x = torch.ones(1, 6, size, size)
         torch.testing.assert_close(packed(x), plain(x))
     assert len(packings) == 4
