@@ -145,11 +145,12 @@ def kill_file_writers(folder: Path, kills: int, *command: object) -> Counter:
         found['other files left'] += len(list(out.parent.iterdir())) - 1
 
     while found['killed'] < kills:
-        if kill_after(random.uniform(6, 16), out, *command, out):
+        was_killed = kill_after(random.uniform(6, 16), out, *command, out)
+        if was_killed:
             found['killed'] += 1
             found['killed with a part of the results'] += any(out.parent.glob('*.partial'))
             found['processes left behind'] += left_behind(out)
-        if out.exists():
+        if not was_killed or out.exists():
             compare()
             out = next(names)
     finish(*command, out)

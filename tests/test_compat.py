@@ -219,6 +219,11 @@ def test_torchvision_made_for_another_torch_keeps_its_reason(tmp_path):
     assert 'pip uninstall torchvision' in out
 
 
+def test_modules_that_the_forked_process_has_imported_are_hidden_too():
+    error = run_fresh('import cv2.dnn', without=('cv2',), fails=True)
+    assert "No module named 'cv2'" in error.splitlines()[-1]
+
+
 # --- pkg_resources -------------------------------------------------------------------------------
 
 def test_pkg_resources_that_is_there_is_used(tmp_path):
